@@ -1,0 +1,356 @@
+"""From parameters to a compiled network.
+
+Owns: calling model functions, copying what is given as an object, compiling with the losses and
+metrics that fit the head.
+Does not own: which names are legal (``_parameters``) or which combinations fit (``_heads``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from scikeras._utils import unflatten_params
+from scikeras.utils import loss_name
+
+from skmultilabel_keras._heads import Reading, resolve_reading
+from skmultilabel_keras._parameters import (
+    class_parameters,
+    loss_class,
+    metric_classes,
+    optimizer_class,
+    params_behind,
+)
+from skmultilabel_keras.networks import FeatureScaler, resolve_network
+
+
+@keras.saving.register_keras_serializable("skmultilabel_keras")
+class OnProbabilities(keras.metrics.Metric):
+    """A Keras metric, computed on the probabilities of a network whose outputs are logits.
+
+    Parameters
+    ----------
+    metric : keras.metrics.Metric
+        The metric; its name is kept.
+    activation : {"sigmoid", "softmax"}
+        What turns logits into probabilities.
+    """
+
+    def __init__(self, metric: keras.metrics.Metric, activation: str, **kwargs: Any):
+        super().__init__(**{"name": metric.name, **kwargs})
+        self.metric = metric
+        self.activation = activation
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Update the metric with ``y_pred`` as probabilities."""
+        probabilities = keras.activations.get(self.activation)(y_pred)
+        self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
+
+    def result(self) -> Any:
+        """Return the metric's value."""
+        return self.metric.result()
+
+    def reset_state(self) -> None:
+        """Reset the metric."""
+        self.metric.reset_state()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what :meth:`from_config` needs."""
+        metric = keras.saving.serialize_keras_object(self.metric)
+        return {**super().get_config(), "metric": metric, "activation": self.activation}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OnProbabilities:
+        """Make the metric that :meth:`get_config` describes."""
+        return cls(
+            keras.saving.deserialize_keras_object(config["metric"]),
+            config["activation"],
+            name=config["name"],
+        )
+
+
+def resolve_model(model: Any) -> Any:
+    """Return a model function or a Keras model for what a user passes as ``model``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    TypeError
+        For anything that is no name, function or Keras model.
+    """
+    if isinstance(model, str):
+        return resolve_network(model)
+    if isinstance(model, keras.Model) or (callable(model) and not inspect.isclass(model)):
+        return model
+    raise TypeError(
+        "model must be the name of a built-in network, a function that returns a Keras model, or "
+        f"a Keras model; got {model!r}."
+    )
+
+
+def build_network(
+    model: Any, meta: Mapping[str, Any], params: Mapping[str, Any], *, in_place: bool
+) -> keras.Model:
+    """Return a built network for rows of shape ``meta["X_shape_"][1:]``.
+
+    Parameters
+    ----------
+    model : callable or keras.Model
+        Called with what it takes of ``meta``, ``compile_kwargs``, ``params`` and its own
+        parameters; a Keras model is copied with its weights.
+    meta : mapping
+        What is known of the data.
+    params : mapping
+        All parameters of the estimator.
+    in_place : bool
+        Whether a Keras model is to be used as it is.
+    """
+    if isinstance(model, keras.Model):
+        network = model if in_place else copy_model(model)
+    else:
+        network = _call_build_function(model, meta, params)
+    _check_input(network, meta["X_shape_"][1:])
+    if not network.built:
+        network(np.zeros((1, *meta["X_shape_"][1:]), dtype=keras.config.floatx()), training=False)
+    return network
+
+
+def copy_model(model: keras.Model) -> keras.Model:
+    """Return a copy of a Keras model: same layers and weights, compiled alike if it is compiled."""
+    try:
+        copy = keras.models.clone_model(model)
+        if not copy.built and model.built:
+            copy.build(model.input_shape)
+        copy.set_weights(model.get_weights())
+    except (ValueError, NotImplementedError, AttributeError) as error:
+        raise ValueError(
+            "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
+            f"{error} Pass a function that builds it instead, model=lambda meta: ..."
+        ) from error
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+    return copy
+
+
+def _call_build_function(
+    function: Callable[..., Any], meta: Mapping[str, Any], params: Mapping[str, Any]
+) -> keras.Model:
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    arguments = {k: v for k, v in params_behind(params, "model").items() if "__" not in k}
+    arguments |= {
+        name: params[name] for name in parameters if name in params and name not in arguments
+    }
+    offered: dict[str, Callable[[], Any]] = {
+        "meta": lambda: dict(meta),
+        "params": lambda: dict(params),
+        "compile_kwargs": lambda: compile_options(params),
+    }
+    for name, make in offered.items():
+        if takes_any or name in parameters:
+            arguments[name] = make()
+    network = function(**arguments)
+    if not isinstance(network, keras.Model):
+        raise TypeError(
+            f"The model function {getattr(function, '__name__', function)!r} must return a Keras "
+            f"model; got {type(network).__name__}."
+        )
+    return network
+
+
+def _check_input(network: keras.Model, row_shape: tuple[int, ...]) -> None:
+    inputs = getattr(network, "inputs", None)
+    if not inputs:
+        return
+    if len(inputs) != 1:
+        raise ValueError(f"The network must have one input; got {len(inputs)}.")
+    shape = tuple(inputs[0].shape[1:])
+    fits = len(shape) == len(row_shape) and all(
+        want in (None, have) for want, have in zip(shape, row_shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"The network takes rows of shape {shape}; X has rows of shape {row_shape}. A model "
+            "function gets the shape of X as meta['X_shape_']."
+        )
+
+
+def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments for ``keras.Model.compile``, with every object made anew.
+
+    The loss is as the user gave it where it has no parameters: what the network's outputs are is
+    not known before there is a network.
+    """
+    options = params_behind(params, "compile")
+    options.setdefault("run_eagerly", params["run_eagerly"])
+    # Keras would choose XLA, which slows small networks on a CPU down; it can be asked for.
+    options.setdefault("jit_compile", False)
+    optimizer = params["optimizer"]
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        options["optimizer"] = _renewed(optimizer)
+    else:
+        routed = params_behind(params, "optimizer")
+        options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
+    loss, routed = params["loss"], params_behind(params, "loss")
+    options["loss"] = unflatten_params(loss_class(loss), routed) if routed else loss
+    metrics = params["metrics"]
+    if metrics is not None:
+        listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
+        routed = params_behind(params, "metrics")
+        options["metrics"] = _renewed_metrics(
+            unflatten_params(metric_classes(listed), routed) if routed else listed
+        )
+    return options
+
+
+def compile_network(
+    network: keras.Model, params: Mapping[str, Any], meta: Mapping[str, Any], targets: str
+) -> Reading:
+    """Compile a network that has no loss yet, and return how its outputs are read.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built network.
+    params : mapping
+        All parameters of the estimator.
+    meta : mapping
+        What is known of the data.
+    targets : {"independent", "one_hot", "binary", "classes"}
+        What the targets are.
+    """
+    compiled_loss = network.loss if network.compiled else None
+    if compiled_loss is None:
+        loss = _Loss(loss_class(params["loss"]), params_behind(params, "loss"))
+    else:
+        _check_given_loss(params["loss"], compiled_loss)
+        loss = _Loss(loss_class(compiled_loss), _defaults_of_name(compiled_loss))
+    reading = resolve_reading(
+        network,
+        _output_shapes(network, meta["X_shape_"][1:]),
+        targets,
+        meta["n_labels_"],
+        loss.target,
+        declared_logits=loss.declared_logits(),
+    )
+    if compiled_loss is None:
+        options = compile_options(params)
+        options["loss"] = loss.make(reading)
+        if network.compiled:
+            options["optimizer"] = network.optimizer
+        for kind in ("metrics", "weighted_metrics"):
+            if options.get(kind):
+                options[kind] = _fitting_metrics(options[kind], reading)
+        network.compile(**options)
+    return reading
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """A loss as asked for: a class with routed parameters, an object, a function, or None."""
+
+    target: Any
+    routed: Mapping[str, Any]
+
+    def declared_logits(self) -> bool | None:
+        """Return whether the loss takes logits, None where that is left to us."""
+        if isinstance(self.target, keras.losses.Loss):
+            return self.target.get_config().get("from_logits")
+        return self.routed.get("from_logits")
+
+    def make(self, reading: Reading) -> Any:
+        """Return the loss for a network whose outputs are read so."""
+        target = loss_class(reading.head.loss) if self.target is None else self.target
+        if not inspect.isclass(target):
+            return target
+        routed = dict(self.routed)
+        if "from_logits" in class_parameters(target):
+            routed.setdefault("from_logits", reading.from_logits)
+        return unflatten_params(target, routed)
+
+
+def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:
+    """Return the callbacks given under ``names``, classes made into objects, as one flat list.
+
+    Raises
+    ------
+    TypeError
+        For anything in them that is no Keras callback.
+    """
+    found = []
+    for name in names:
+        given = params.get(name)
+        if given is not None:
+            made = unflatten_params(given, params_behind(params, name))
+            found += keras.tree.flatten(made) if isinstance(made, (list, tuple, dict)) else [made]
+    for callback in found:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                "callbacks must be a Keras callback, a class of one, or a list or dict of those; "
+                f"got {callback!r}."
+            )
+    return found
+
+
+def find_scalers(network: keras.Model) -> list[FeatureScaler]:
+    """Return the layers whose statistics are to be set from the training rows."""
+    return [layer for layer in network._flatten_layers() if isinstance(layer, FeatureScaler)]
+
+
+def _output_shapes(
+    network: keras.Model, row_shape: tuple[int, ...]
+) -> list[tuple[int | None, ...]]:
+    if getattr(network, "outputs", None):
+        return [tuple(output.shape) for output in network.outputs]
+    outputs = network(np.zeros((1, *row_shape), dtype=keras.config.floatx()), training=False)
+    return [(None, *output.shape[1:]) for output in keras.tree.flatten(outputs)]
+
+
+def _check_given_loss(given: Any, compiled: Any) -> None:
+    """Raise where the estimator's loss would be dropped for that of a compiled network."""
+    if given is not None and loss_name(given) != loss_name(compiled):
+        raise ValueError(
+            f"loss={given!r}, but the model is compiled with {compiled!r}. Leave out one of them."
+        )
+
+
+def _defaults_of_name(loss: Any) -> dict[str, Any]:
+    """Return what Keras takes a loss for that is compiled by name: one on probabilities."""
+    target = loss_class(loss)
+    by_name = inspect.isclass(target) and "from_logits" in class_parameters(target)
+    return {"from_logits": False} if by_name else {}
+
+
+def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
+    if isinstance(metrics, Mapping):
+        return {key: _fitting_metrics(value, reading) for key, value in metrics.items()}
+    if isinstance(metrics, (list, tuple)):
+        return [_fitting_metrics(value, reading) for value in metrics]
+    if metrics in ("acc", "accuracy"):
+        metric = getattr(keras.metrics, reading.head.accuracy)(name=metrics)
+    else:
+        metric = keras.metrics.get(metrics)
+        if inspect.isclass(metric):
+            metric = metric()
+        elif not isinstance(metric, keras.metrics.Metric):
+            metric = keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
+    return OnProbabilities(metric, reading.head.activation) if reading.from_logits else metric
+
+
+def _renewed(item: Any) -> Any:
+    """Return a fresh object of the same configuration: what a fit changes is never shared."""
+    return type(item).from_config(item.get_config())
+
+
+def _renewed_metrics(metrics: Any) -> Any:
+    if isinstance(metrics, Mapping):
+        return {key: _renewed_metrics(value) for key, value in metrics.items()}
+    if isinstance(metrics, (list, tuple)):
+        return [_renewed_metrics(value) for value in metrics]
+    return _renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics
+

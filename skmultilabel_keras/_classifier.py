@@ -1,0 +1,767 @@
+"""KerasMultiLabelClassifier: the estimator.
+
+Owns: parameters, the order of ``fit`` and ``predict``, what a fitted estimator holds, tags.
+Does not own: targets (``_target_encoder``), heads (``_heads``), networks and compiling
+(``_building``), training (``_tensorflow``), which parameters are legal (``_parameters``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from scikeras.wrappers import KerasClassifier
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import ClassifierTags, Tags, _safe_indexing
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skmultilabel_keras._building import (
+    build_network,
+    compile_network,
+    find_scalers,
+    resolve_callbacks,
+    resolve_model,
+)
+from skmultilabel_keras._compat import isolated_build
+from skmultilabel_keras._heads import Reading, count_units
+from skmultilabel_keras._parameters import (
+    FIT_OPTIONS,
+    PARAMETER_CONSTRAINTS,
+    PREDICT_OPTIONS,
+    call_options,
+    check_parameter_names,
+    check_routed_parameters,
+    params_behind,
+    resolve_seed,
+)
+from skmultilabel_keras._rows import Rows, feature_statistics
+from skmultilabel_keras._target_encoder import TargetEncoder, read_targets
+from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+from skmultilabel_keras._tensorflow.prediction import predict_outputs
+from skmultilabel_keras._tensorflow.training import TrainingPlan, train
+from skmultilabel_keras._validation import check_features, check_sample_weight
+from skmultilabel_keras.model_selection import split_validation
+
+# Share of the rows that early stopping watches where no share is given, as in scikit-learn.
+_EARLY_STOPPING_SPLIT = 0.1
+
+# SciKeras' names of what targets are, for model functions written for it.
+_TARGET_TYPES = {
+    "independent": "multilabel-indicator",
+    "one_hot": "multiclass-onehot",
+    "binary": "binary",
+    "classes": "multiclass",
+}
+
+
+class KerasMultiLabelClassifier(KerasClassifier):
+    """Keras network as a scikit-learn classifier for several labels per row.
+
+    Trains a network with sigmoid outputs and binary cross-entropy on label indicators; 1-D
+    targets, or indicators with ``exclusive=True``, get softmax outputs and the categorical one.
+    What ``fit`` and ``predict`` mean follows from the container of the targets and from the
+    parameters, never from the values in a training fold.
+
+    Parameters
+    ----------
+    model : str, callable or keras.Model, default="auto"
+        The network. "mlp" (see :func:`~skmultilabel_keras.networks.mlp`), "linear" or "auto",
+        which chooses by the kind of input; a function ``(meta, ...) -> keras.Model`` as in
+        SciKeras; or a Keras model, compiled or not, which is copied with its weights for each
+        fit. None calls the method ``_keras_build_fn`` of a subclass, as in SciKeras.
+    build_fn : callable or keras.Model, default=None
+        SciKeras' old name of ``model``.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last one. A Keras model is then trained in
+        place.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, dropout, row order and the validation rows. With an integer two
+        clones fitted on the same data agree bit by bit. No global generator is seeded or read.
+    optimizer : str, class or keras.optimizers.Optimizer, default="adam"
+        Routed parameters: ``optimizer__learning_rate=1e-3``.
+    loss : str, class, callable or keras.losses.Loss, default=None
+        None takes the loss that fits the targets. For a name or a class, whether it works on
+        logits or probabilities is set from the network's last layer.
+    metrics : str, class, callable, keras.metrics.Metric or list of these, default=None
+        Logged each epoch, on probabilities. "accuracy" is the one that fits the targets.
+    batch_size : int, default=None
+        Rows per training step; -1 for all. None takes 64, or a hundredth of the rows up to 512.
+    validation_batch_size : int, default=None
+        Rows per evaluation step; None takes ``batch_size``.
+    verbose : int or "auto", default=0
+        1 shows a progress bar.
+    callbacks : keras.callbacks.Callback, class, list or dict of these, default=None
+        Keras callbacks; classes take routed parameters, ``callbacks__patience=3``.
+    validation_split : float, default=0.0
+        Share of the rows set aside for validation, drawn at random with each label in
+        proportion.
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in a new random order.
+    run_eagerly : bool, default=False
+        Whether steps run without a compiled function, for debugging.
+    epochs : int, default=100
+        Passes over the training rows.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes of 1-D targets. Not available for label indicators.
+    exclusive : bool, default=False
+        Whether every row of a label indicator holds exactly one label (one-hot classes).
+    label_names : array-like of shape (n_labels,), default=None
+        All labels, in the order of the columns. Declares labels that may be absent from lists of
+        label names or from 1-D labels, and names the columns of an indicator without names.
+    early_stopping : bool, default=False
+        Whether training stops when the validation loss has not improved for
+        ``n_iter_no_change`` epochs, and takes the best weights back. Uses ``validation_data`` or
+        ``validation_split``, 0.1 if neither is given.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping ends training.
+    **kwargs : dict
+        Parameters routed by prefix: ``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
+        ``compile__``, ``callbacks__``, ``fit__``, ``predict__``, ``score__``; and parameters of
+        the model function without prefix. Unknown names raise.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The fitted network. The outputs of built-in networks are logits.
+    history_ : dict of str to list of float
+        Loss, metrics and their ``val_`` versions for each epoch.
+    classes_ : list of ndarray or ndarray of shape (n_classes,)
+        ``[array([0, 1])]`` for each label of an indicator, as scikit-learn's scorers expect it;
+        the classes of 1-D targets.
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the labels; numbers where the targets have none.
+    n_labels_ : int
+        Number of labels or classes.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where ``X`` had string names.
+    n_iter_ : int
+        Number of epochs run in the last fit.
+    target_encoder_ : TargetEncoder
+        Encodes targets and decodes predictions.
+
+    See Also
+    --------
+    skmultilabel_keras.metrics.multilabel_scorers : Scorers for grid searches.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from skmultilabel_keras import KerasMultiLabelClassifier
+    >>> X, Y = make_multilabel_classification(n_classes=3, random_state=0)
+    >>> clf = KerasMultiLabelClassifier(random_state=0, epochs=20).fit(X, Y)
+    >>> clf.predict_proba(X[:2]).shape
+    (2, 3)
+    >>> clf.predict(X[:2]).dtype == Y.dtype
+    True
+    """
+
+    _parameter_constraints = PARAMETER_CONSTRAINTS
+
+    def __init__(
+        self,
+        model: str | Callable[..., keras.Model] | keras.Model | None = "auto",
+        *,
+        build_fn: Callable[..., keras.Model] | keras.Model | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        batch_size: int | None = None,
+        validation_batch_size: int | None = None,
+        verbose: int | str = 0,
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        shuffle: bool = True,
+        run_eagerly: bool = False,
+        epochs: int = 100,
+        class_weight: dict[Any, float] | str | None = None,
+        exclusive: bool = False,
+        label_names: Sequence[Any] | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        **kwargs: Any,
+    ):
+        self.model = model
+        self.build_fn = build_fn
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self.validation_batch_size = validation_batch_size
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.validation_split = validation_split
+        self.shuffle = shuffle
+        self.run_eagerly = run_eagerly
+        self.epochs = epochs
+        self.class_weight = class_weight
+        self.exclusive = exclusive
+        self.label_names = label_names
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        if kwargs:
+            self._check_names(kwargs, TypeError)
+            self._routed_params = dict(kwargs)
+
+    # Parameters. Declared ones are attributes; routed ones stand in one private dict, for
+    # scikit-learn wants a constructor to set nothing else that is public.
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return sorted(
+            p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD
+        )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters, declared and routed.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Has no effect; there are no nested estimators.
+
+        Returns
+        -------
+        dict
+        """
+        declared = {name: getattr(self, name) for name in self._get_param_names()}
+        return declared | vars(self).get("_routed_params", {})
+
+    def set_params(self, **params: Any) -> KerasMultiLabelClassifier:
+        """Set parameters, declared or routed.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, with the nearest known ones; nothing is set then.
+        """
+        self._check_names(params, ValueError, model=params.get("model", self.model))
+        for name, value in params.items():
+            if name in self._get_param_names():
+                setattr(self, name, value)
+            else:
+                self._routed_params = {**vars(self).get("_routed_params", {}), name: value}
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        routed = vars(self).get("_routed_params", {})
+        if name in routed:
+            return routed[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("_routed_params", {}):
+            self.set_params(**{name: value})
+        else:
+            super().__setattr__(name, value)
+
+    def _check_names(
+        self, params: Mapping[str, Any], error: type[Exception], model: Any = None
+    ) -> None:
+        model = self.model if model is None else model
+        function = model if _is_build_function(model) else None
+        check_parameter_names(
+            type(self).__name__, params, self._get_param_names(), function, error
+        )
+
+    __repr__ = BaseEstimator.__repr__
+
+    def __sklearn_clone__(self) -> KerasMultiLabelClassifier:
+        # A Keras model is copied by each fit; copying it for each clone too would be for nothing.
+        shared = () if self.warm_start else (keras.Model,)
+        params = {
+            name: value if isinstance(value, shared) else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        fresh = type(self)(**params)
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(self):
+                setattr(fresh, name, clone(vars(self)[name], safe=False))
+        return fresh
+
+    def __sklearn_tags__(self) -> Tags:
+        # ClassifierMixin stands behind BaseEstimator in SciKeras' classes, so its tags are lost.
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier"
+        tags.classifier_tags = ClassifierTags(multi_label=True)
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.initialized_
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_functions", None)  # traced functions belong to a process
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self.initialized_:
+            self._functions = NetworkFunctions(self.model_)
+
+    # Fitting.
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
+        **kwargs: Any,
+    ) -> KerasMultiLabelClassifier:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Numeric, finite features; more than two dimensions for images and the like.
+        y : array-like, sparse matrix, DataFrame or list of label lists
+            Label indicator of shape (n_samples, n_labels), lists or sets of label names, or 1-D
+            classes of shape (n_samples,).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; their unit does not matter. Weight 0 leaves a row out.
+        validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
+            Rows on which loss and metrics are evaluated after each epoch.
+        **kwargs : dict
+            Options of this call, such as ``epochs``; better given as parameters.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data or parameters that do not fit, before any training, and where training
+            diverges. The estimator stays as it was.
+        """
+        with self._unchanged_on_error():
+            options = self._check_parameters(kwargs)
+            go_on = self.warm_start and self.initialized_
+            rows = self._read_rows(X, y, sample_weight, reset=not go_on)
+            if not go_on:
+                self._build()
+            rows, validation = self._set_aside(rows, options, validation_data)
+            self._train(rows, validation, options, go_on=go_on)
+            if not self.warm_start:
+                self._functions.forget_steps()
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> KerasMultiLabelClassifier:
+        """Train for one epoch on all of these rows, from where the last call ended.
+
+        Nothing is set aside for validation, and early stopping has no part in it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features. The first call sets what inputs are standardised by.
+        y : array-like, sparse matrix, DataFrame or list of label lists
+            Targets as in ``fit``.
+        classes : array-like of shape (n_labels,), default=None
+            All classes or label names, for the first call, where ``y`` may lack some.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+        **kwargs : dict
+            Options of this call, such as ``batch_size``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As in ``fit``; for a label that the first call did not see.
+        """
+        for name in ("epochs", "initial_epoch", "validation_split"):
+            if name in kwargs:
+                raise TypeError(f"partial_fit trains for one epoch on all rows; drop {name!r}.")
+        with self._unchanged_on_error():
+            options = self._check_parameters(kwargs)
+            options |= {"epochs": 1, "initial_epoch": self.current_epoch}
+            go_on = self.initialized_
+            rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
+            if not go_on:
+                self._build()
+            self._train(rows, None, options, go_on=go_on, keep_history=True)
+        return self
+
+    def initialize(self, X: Any, y: Any) -> KerasMultiLabelClassifier:
+        """Build the network for these rows without training it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features, by which inputs are standardised too.
+        y : array-like, sparse matrix, DataFrame or list of label lists
+            Targets as in ``fit``.
+
+        Returns
+        -------
+        self
+        """
+        with self._unchanged_on_error():
+            self._check_parameters({})
+            rows = self._read_rows(X, y, None, reset=True)
+            self._build()
+            self._set_scalers(rows)
+        return self
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Put everything back as it was if the block raises, weights of a fitted network too."""
+        before = dict(vars(self))
+        network = before.get("model_")
+        variables = _state_of(network) if network is not None else []
+        values = [variable.numpy() for variable in variables]
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            raise
+
+    def _check_parameters(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Check every parameter, and return the options of a fit."""
+        self._validate_params()
+        model = self._resolved_model()
+        params = self.get_params()
+        check_routed_parameters(params, None if isinstance(model, keras.Model) else model)
+        return call_options(params, "fit", FIT_OPTIONS, call)
+
+    def _resolved_model(self) -> Any:
+        if self.build_fn is not None:
+            return resolve_model(self.build_fn)
+        if self.model is None and hasattr(type(self), "_keras_build_fn"):
+            return self._keras_build_fn
+        return resolve_model(self.model)
+
+    def _read_rows(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
+    ) -> Rows:
+        """Check features, targets and weights, and learn what the targets are on ``reset``."""
+        if y is None:
+            read_targets(y)  # raises: scikit-learn's own check would speak of X
+        X = check_features(self, X, reset=reset)
+        check_consistent_length(X, y)
+        weight = check_sample_weight(sample_weight, X.shape[0])
+        if weight is not None and not weight.all():
+            kept = np.flatnonzero(weight)
+            X, y, weight = X[kept], _safe_indexing(y, kept), weight[kept]
+        if reset:
+            declared = self.label_names if classes is None else classes
+            encoder = TargetEncoder(label_names=declared, exclusive=self.exclusive)
+            self.target_encoder_ = encoder.fit(y)
+            self.X_dtype_ = X.dtype
+        encoded = self.target_encoder_.transform(y)
+        weight = self._weigh_classes(encoded, weight)
+        return Rows(X, encoded, weight, np.arange(X.shape[0]))
+
+    def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray | None:
+        if self.class_weight is None:
+            return weight
+        encoder = self.target_encoder_
+        if encoder.meaning_ != "classes":
+            raise ValueError(
+                f"class_weight must be None for a label indicator; got {self.class_weight!r}. "
+                "Weights for single labels are not available yet; weights for rows can be given "
+                "as sample_weight."
+            )
+        by_class = compute_sample_weight(self.class_weight, encoder.label_names_[encoded])
+        return by_class if weight is None else weight * by_class
+
+    def _build(self) -> None:
+        """Build and compile a fresh network, from the seed alone."""
+        encoder = self.target_encoder_
+        self._seed = resolve_seed(self.random_state)
+        self.n_labels_ = encoder.n_labels_
+        self.label_names_ = encoder.label_names_
+        targets = self._targets()
+        indicator = encoder.meaning_ == "indicator"
+        self.classes_ = [np.array([0, 1])] * self.n_labels_ if indicator else self.label_names_
+        meta = self._get_metadata()
+        with isolated_build(self._seed):
+            model = self._resolved_model()
+            network = build_network(model, meta, self.get_params(), in_place=self.warm_start)
+            self._reading: Reading = compile_network(network, self.get_params(), meta, targets)
+        self.model_ = network
+        self._functions = NetworkFunctions(network)
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+        self._epochs_trained = 0
+
+    def _targets(self) -> str:
+        """Return what the targets are, in the words of the head table."""
+        if self.target_encoder_.meaning_ == "indicator":
+            return "one_hot" if self.exclusive else "independent"
+        return "binary" if self.target_encoder_.n_labels_ == 2 else "classes"
+
+    def _get_metadata(self) -> dict[str, Any]:
+        """Return what a model function may know of the data, under SciKeras' names and ours."""
+        encoder = self.target_encoder_
+        targets = self._targets()
+        known = ("X_shape_", "X_dtype_", "n_features_in_", "feature_names_in_")
+        return {
+            **{name: vars(self)[name] for name in known if name in vars(self)},
+            "classes_": self.classes_,
+            "n_classes_": encoder.n_labels_,
+            "label_names_": encoder.label_names_,
+            "n_labels_": encoder.n_labels_,
+            "n_outputs_": 1,
+            "n_outputs_expected_": 1,
+            "n_units_": count_units(targets, encoder.n_labels_),
+            "target_type_": _TARGET_TYPES[targets],
+        }
+
+    def _set_aside(
+        self, rows: Rows, options: Mapping[str, Any], validation_data: tuple[Any, ...] | None
+    ) -> tuple[Rows, Rows | None]:
+        """Return the training rows and those for validation."""
+        if validation_data is not None:
+            return rows, self._read_validation(validation_data)
+        share = options["validation_split"]
+        if self.early_stopping and share == 0:
+            share = _EARLY_STOPPING_SPLIT
+        if share == 0:
+            return rows, None
+        train_rows, validation = split_validation(rows.y[rows.index], share, self._seed)
+        return rows.select(train_rows), rows.select(validation).with_mean_weight_one()
+
+    def _train(
+        self,
+        rows: Rows,
+        validation: Rows | None,
+        options: Mapping[str, Any],
+        *,
+        go_on: bool,
+        keep_history: bool = False,
+    ) -> None:
+        """Train the network, and keep the logs."""
+        if not go_on:
+            self._set_scalers(rows)
+        callbacks = resolve_callbacks(self.get_params() | options, "callbacks", "fit__callbacks")
+        if validation is not None and self.early_stopping:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    monitor="val_loss", patience=self.n_iter_no_change, restore_best_weights=True
+                )
+            )
+        first = options.get("initial_epoch", 0)
+        batch_size = _batch_size(options["batch_size"], len(rows))
+        plan = TrainingPlan(
+            batch_size=batch_size,
+            validation_batch_size=_batch_size(
+                options["validation_batch_size"] or batch_size, len(validation or rows)
+            ),
+            epochs=first + options["epochs"],
+            initial_epoch=first,
+            epochs_before=self._epochs_trained,
+            seed=self._seed,
+            callbacks=callbacks,
+            **{name: options[name] for name in _PLANNED if name in options},
+        )
+        logs = train(self._functions, rows.with_mean_weight_one(), validation, plan)
+        before = self.history_ if keep_history else {}
+        self.history_ = {name: [*before.get(name, []), *logs[name]] for name in logs}
+        self.n_iter_ = len(next(iter(logs.values()), []))
+        self._epochs_trained += self.n_iter_
+
+    def _read_validation(self, data: tuple[Any, ...]) -> Rows:
+        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+            raise ValueError(
+                "validation_data must be a tuple (X_val, y_val) or (X_val, y_val, sample_weight); "
+                f"got {type(data).__name__}."
+            )
+        X, y, weight = data if len(data) == 3 else (*data, None)
+        rows = self._read_rows(X, y, weight, reset=False)
+        encoded = self._reading.encode(rows.y, self.n_labels_)
+        return Rows(rows.X, encoded, rows.weight, rows.index).with_mean_weight_one()
+
+    def _set_scalers(self, rows: Rows) -> None:
+        scalers = find_scalers(self.model_)
+        if scalers:
+            statistics = feature_statistics(rows)
+            for scaler in scalers:
+                scaler.set_statistics(*statistics)
+
+    # Predicting.
+
+    def predict_proba(self, X: Any, **kwargs: Any) -> np.ndarray:
+        """Return the probability of each label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features; zero rows are allowed.
+        **kwargs : dict
+            Options of this call: ``batch_size``, ``verbose``, ``callbacks``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels)
+            float32 in [0, 1]. For 1-D targets rows sum to one, with a column for each class.
+        """
+        outputs = self._outputs(X, kwargs)
+        return self._reading.predict_proba(outputs)
+
+    def decision_function(self, X: Any, **kwargs: Any) -> np.ndarray:
+        """Return the logit of each label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features.
+        **kwargs : dict
+            Options of this call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels), or (n_samples,) for 1-D targets of two classes
+            float32. Of a network that ends in an activation, they are computed back from the
+            probabilities.
+        """
+        outputs = self._outputs(X, kwargs)
+        binary = self.target_encoder_.meaning_ == "classes" and self.n_labels_ == 2
+        return self._reading.decision_function(outputs, binary=binary)
+
+    def predict(self, X: Any, **kwargs: Any) -> Any:
+        """Return the labels whose probability is above one half, or the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features.
+        **kwargs : dict
+            Options of this call.
+
+        Returns
+        -------
+        ndarray or CSR of shape (n_samples, n_labels), or ndarray of shape (n_samples,)
+            In the kind of container that ``fit`` saw, of its dtype.
+        """
+        outputs = self._outputs(X, kwargs)
+        return self.target_encoder_.decode(self._reading.decide(outputs))
+
+    def predict_labels(self, X: Any, **kwargs: Any) -> list[list[Any]]:
+        """Return the predicted labels by name.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features.
+        **kwargs : dict
+            Options of this call.
+
+        Returns
+        -------
+        list of list
+            The names of the predicted labels of each row, in the order of ``label_names_``.
+        """
+        outputs = self._outputs(X, kwargs)
+        decisions = self._reading.decide(outputs)
+        if decisions.ndim == 1:
+            return [[name] for name in self.label_names_[decisions].tolist()]
+        return [self.label_names_[row].tolist() for row in decisions]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows whose labels are all predicted right (subset accuracy).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features.
+        y : array-like, sparse matrix, DataFrame or list of label lists
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+        """
+        y_pred = self.predict(X)
+        encoder = self.target_encoder_
+        if encoder.meaning_ == "indicator":
+            y = encoder.decode(encoder.transform(y))
+        return self.scorer(
+            y, y_pred, sample_weight=sample_weight, **params_behind(self.get_params(), "score")
+        )
+
+    def _outputs(self, X: Any, call: Mapping[str, Any]) -> np.ndarray:
+        check_is_fitted(self)
+        params = self.get_params()
+        options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
+        callbacks = resolve_callbacks(params, "callbacks", "predict__callbacks")
+        X = check_features(self, X, reset=False)
+        return predict_outputs(
+            self._functions,
+            X,
+            self._reading.n_units,
+            batch_size=options.get("batch_size"),
+            callbacks=callbacks,
+            verbose=options.get("verbose", self.verbose),
+        )
+
+
+_PLANNED = ("shuffle", "verbose", "steps_per_epoch", "validation_steps", "validation_freq")
+
+
+def _batch_size(asked: int | None, n_rows: int) -> int:
+    """Return rows per step: 64 where none are asked for, more where an epoch would be long."""
+    if asked is None:
+        return min(max(64, n_rows // 100), 512)
+    return n_rows if asked == -1 else asked
+
+
+def _is_build_function(model: Any) -> bool:
+    return callable(model) and not isinstance(model, (keras.Model, type))
+
+
+def _state_of(network: keras.Model) -> list[Any]:
+    optimizer = getattr(network, "optimizer", None)
+    return [*network.variables, *(optimizer.variables if optimizer is not None else ())]
+
+
+def _without_routed(function: Callable[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    return signature.replace(parameters=kept)
+
+
+# scikit-learn reads the constructor's signature for the names of parameters; "kwargs" is none.
+KerasMultiLabelClassifier.__init__.__signature__ = _without_routed(  # type: ignore[attr-defined]
+    KerasMultiLabelClassifier.__init__
+)

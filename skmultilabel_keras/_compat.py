@@ -1,0 +1,73 @@
+"""Every branch on a version, and every use of private parts of scikit-learn and Keras.
+
+Owns: what differs between supported versions, and the few names without a public home.
+Does not own: TensorFlow's graph level (``_tensorflow``).
+
+Keras is imported inside the functions that need it: modules that do without it import this one.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+
+__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "isolated_build", "last_operation"]
+
+_BUILD_LOCK = threading.RLock()
+_KERAS_GLOBALS = ("object_name_uids", "global_seed_generator")
+
+
+@contextmanager
+def isolated_build(seed: int) -> Iterator[None]:
+    """Build Keras objects from ``seed`` and leave no trace of it.
+
+    Keras draws the seeds of layers and initializers that got none from Python's global generator,
+    and numbers the names of layers with a global counter. Both (and NumPy's global generator,
+    for networks whose own code draws from it) are set for the block and put back after it, under
+    one lock, so that builds in several threads do not disturb each other. Names that start anew
+    also keep TensorFlow's kernel cache, which is keyed by them, from growing with each build.
+    """
+    from keras.src.backend.common import global_state
+
+    with _BUILD_LOCK:
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        keras_state = {name: global_state.get_global_attribute(name) for name in _KERAS_GLOBALS}
+        try:
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            for name in _KERAS_GLOBALS:
+                global_state.set_global_attribute(name, None)
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+            for name, value in keras_state.items():
+                global_state.set_global_attribute(name, value)
+
+
+def last_operation(model: Any) -> Any:
+    """Return the layer or operation that computes a model's output, None where there is no graph.
+
+    Looks through nested models and through layers that only reshape or pass on.
+    """
+    import keras
+    from keras.src.models.functional import Functional
+
+    passing_on = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
+    if not (isinstance(model, (Functional, keras.Sequential)) and model.built):
+        return None
+    tensor = model.outputs[0]
+    while True:
+        history = tensor._keras_history
+        operation = history.operation
+        if isinstance(operation, keras.Model):
+            return last_operation(operation)
+        if not isinstance(operation, passing_on):
+            return operation
+        tensor = operation._inbound_nodes[history.node_index].input_tensors[0]

@@ -1,0 +1,276 @@
+"""Which parameters exist, which values are legal, and where routed ones go.
+
+Owns: the table of legal values, the names legal behind each routing prefix, the options of
+training and prediction with SciKeras' precedence (call > routed > constructor).
+Does not own: what is built from the parameters (``_building``).
+"""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.metrics import accuracy_score
+
+from skmultilabel_keras._compat import HasMethods, Interval, Options, StrOptions
+from skmultilabel_keras._validation import nearest_names
+
+_COUNT = Interval(numbers.Integral, 1, None, closed="left")
+_BATCH_SIZE = [None, _COUNT, Options(numbers.Integral, {-1})]
+
+PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
+    "model": [None, str, callable],
+    "build_fn": [None, callable],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "optimizer": [str, type, HasMethods(["apply"])],
+    "loss": [None, str, callable, type, keras.losses.Loss],
+    "metrics": [None, str, callable, type, list, tuple, dict, keras.metrics.Metric],
+    "batch_size": _BATCH_SIZE,
+    "validation_batch_size": _BATCH_SIZE,
+    "verbose": [StrOptions({"auto"}), "verbose"],
+    "callbacks": [None, list, tuple, dict, type, keras.callbacks.Callback],
+    "validation_split": [Interval(numbers.Real, 0, 1, closed="left")],
+    "shuffle": ["boolean"],
+    "run_eagerly": ["boolean"],
+    "epochs": [_COUNT],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "exclusive": ["boolean"],
+    "label_names": [None, "array-like"],
+    "early_stopping": ["boolean"],
+    "n_iter_no_change": [_COUNT],
+}
+
+# Options of keras.Model.fit and predict that make sense here; the others are arguments of the
+# estimator's own methods, or would change how many rows come back.
+FIT_OPTIONS = frozenset(
+    {
+        "batch_size",
+        "callbacks",
+        "epochs",
+        "initial_epoch",
+        "shuffle",
+        "steps_per_epoch",
+        "validation_batch_size",
+        "validation_freq",
+        "validation_split",
+        "validation_steps",
+        "verbose",
+    }
+)
+PREDICT_OPTIONS = frozenset({"batch_size", "callbacks", "verbose"})
+
+_COMPILE_OPTIONS = frozenset(
+    name
+    for name in inspect.signature(keras.Model.compile).parameters
+    if name not in ("self", "optimizer", "loss", "metrics")
+)
+_SCORE_OPTIONS = frozenset(inspect.signature(accuracy_score).parameters) - {"y_true", "y_pred"}
+
+PREFIXES = (
+    "model",
+    "optimizer",
+    "loss",
+    "metrics",
+    "compile",
+    "callbacks",
+    "fit",
+    "predict",
+    "score",
+)
+
+_GIVEN_TO_BUILD_FUNCTIONS = {"meta", "compile_kwargs", "params"}
+
+
+def check_parameter_names(
+    owner: str,
+    names: Iterable[str],
+    declared: Iterable[str],
+    function: Callable[..., Any] | None,
+    error: type[Exception],
+) -> None:
+    """Raise ``error`` for a name that is neither declared, nor routed, nor the function's.
+
+    Parameters
+    ----------
+    owner : str
+        Name of the class, for the message.
+    names : iterable of str
+        The names to check.
+    declared : iterable of str
+        Parameters of the constructor.
+    function : callable or None
+        The model function, whose parameters may be set without a prefix too, as in SciKeras.
+    error : type
+        TypeError for a constructor, ValueError for ``set_params``.
+    """
+    declared = set(declared)
+    for name in names:
+        prefix, separator, rest = name.partition("__")
+        if name in declared or (separator and rest and prefix in PREFIXES):
+            continue
+        of_function = set() if function is None else function_parameters(function)
+        if of_function is None or name in of_function:
+            continue
+        if separator:
+            legal = [f"{known}__{rest}" for known in PREFIXES]
+        else:
+            legal = [*declared, *of_function]
+        raise error(f"{owner} has no parameter {name!r}. {nearest_names(name, legal)}")
+
+
+def function_parameters(function: Callable[..., Any]) -> set[str] | None:
+    """Return the names that a model function takes from the user; None if it takes any."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters} - _GIVEN_TO_BUILD_FUNCTIONS
+
+
+def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., Any] | None) -> None:
+    """Raise for a routed parameter that its destination does not take.
+
+    Parameters
+    ----------
+    params : mapping
+        All parameters of the estimator.
+    function : callable or None
+        The model function; None for a Keras model, which takes no parameters.
+    """
+    routed = {prefix: params_behind(params, prefix) for prefix in PREFIXES}
+    legal: dict[str, Iterable[str]] = {
+        "fit": FIT_OPTIONS,
+        "predict": PREDICT_OPTIONS,
+        "compile": _COMPILE_OPTIONS,
+        "score": _SCORE_OPTIONS,
+    }
+    for prefix, names in legal.items():
+        for name in routed[prefix]:
+            _require_legal(f"{prefix}__", name.partition("__")[0], names)
+    of_function = set() if function is None else function_parameters(function)
+    if of_function is not None:
+        for name in routed["model"]:
+            _require_legal("model__", name, of_function)
+    for prefix, resolve in _RESOLVERS.items():
+        _check_nested(f"{prefix}__", routed[prefix], resolve(params.get(prefix)))
+
+
+def params_behind(params: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return what stands behind ``prefix__``, without it."""
+    start = f"{prefix}__"
+    return {name[len(start) :]: value for name, value in params.items() if name.startswith(start)}
+
+
+def call_options(
+    params: Mapping[str, Any], destination: str, legal: Iterable[str], call: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return options of ``fit`` or ``predict``: those of the call, else routed, else declared."""
+    for name in call:
+        _require_legal("", name, legal, f"{destination}()")
+    options = {name: params[name] for name in legal if name in params}
+    options |= {k: v for k, v in params_behind(params, destination).items() if "__" not in k}
+    return options | dict(call)
+
+
+def _require_legal(prefix: str, name: str, legal: Iterable[str], owner: str = "") -> None:
+    if name in legal:
+        return
+    what = f"{owner} takes no option" if owner else "There is no parameter"
+    near = nearest_names(f"{prefix}{name}", [f"{prefix}{known}" for known in legal])
+    raise ValueError(f"{what} {prefix + name!r}. {near}")
+
+
+def _check_nested(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
+    """Check names behind ``prefix`` against a class, or the entries of a list or dict."""
+    if not routed:
+        return
+    if isinstance(target, (list, tuple)):
+        _check_entries(prefix, routed, {str(i): item for i, item in enumerate(target)})
+    elif isinstance(target, Mapping):
+        _check_entries(prefix, routed, {str(key): item for key, item in target.items()})
+    elif inspect.isclass(target):
+        for name in routed:
+            first = name.partition("__")[0]
+            if not first.isdigit():
+                _require_legal(prefix, first, class_parameters(target))
+    else:
+        name = next(iter(routed))
+        raise ValueError(
+            f"There is no parameter {prefix + name!r}: parameters can be routed to a name or a "
+            f"class, but {prefix[:-2]} is {target!r}. Set it there."
+        )
+
+
+def _check_entries(prefix: str, routed: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    shared = {
+        name for item in entries.values() if inspect.isclass(item) for name in class_parameters(item)
+    }
+    for name, value in routed.items():
+        first, _, rest = name.partition("__")
+        if first in entries:
+            _check_nested(f"{prefix}{first}__", {rest: value}, entries[first])
+        else:
+            _require_legal(prefix, first, {*shared, *entries})
+
+
+def class_parameters(target: type) -> set[str]:
+    """Return the names that a class and its bases take in their constructors."""
+    return {
+        p.name
+        for base in target.__mro__
+        if "__init__" in vars(base) and base is not object
+        for p in inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
+    }
+
+
+def optimizer_class(optimizer: Any) -> Any:
+    """Return the class that an optimizer's name stands for, anything else as it is."""
+    return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+
+
+def loss_class(loss: Any) -> Any:
+    """Return the class behind a loss' name or Keras' own function, anything else as it is."""
+    found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    if isinstance(loss, str) and isinstance(found, keras.losses.Loss):
+        return type(found)
+    name = getattr(found, "__name__", "")
+    if inspect.isclass(found) or getattr(keras.losses, name, None) is not found:
+        return found
+    return getattr(keras.losses, "".join(map(str.capitalize, name.split("_"))), found)
+
+
+def metric_classes(metrics: Any) -> Any:
+    """Return metrics with the names of Keras' classes replaced by the classes."""
+    if isinstance(metrics, str):
+        found = keras.metrics.get(metrics)
+        return type(found) if isinstance(found, keras.metrics.Metric) else found
+    if isinstance(metrics, Mapping):
+        return {key: metric_classes(value) for key, value in metrics.items()}
+    if isinstance(metrics, Sequence):
+        return [metric_classes(value) for value in metrics]
+    return metrics
+
+
+_RESOLVERS: dict[str, Callable[[Any], Any]] = {
+    "optimizer": optimizer_class,
+    "loss": loss_class,
+    "metrics": metric_classes,
+    "callbacks": lambda callbacks: callbacks,
+}
+
+
+def resolve_seed(random_state: Any) -> int:
+    """Return a seed in [0, 2**31): the integer given, or one drawn.
+
+    Without a state it comes from the operating system: a fit draws from no global generator.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    return int(random_state) % 2**31

@@ -1,0 +1,159 @@
+"""Labelled rows: features, encoded targets and weights that are cut into batches together.
+
+Owns: batches of any container as dense arrays, statistics of the features, rows that are equal.
+Does not own: which rows are for validation (``model_selection``) or the order of training.
+
+Features are never copied or densified whole: a ``Rows`` is a view by row numbers, and only
+batches and blocks of bounded size are made dense.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+# Numbers in a block that is made dense at once: 16 MB as float32.
+_BLOCK_SIZE = 2**22
+
+# Rows up to which a training set of one batch is searched for equal rows.
+_MERGE_AT_MOST = 4096
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features, targets and weights of the rows ``index`` of their containers.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n, ...)
+        Features.
+    y : ndarray or CSR of shape (n, ...)
+        Encoded targets.
+    weight : ndarray of shape (n,) or None
+        One weight per row, None for equal ones.
+    index : ndarray of int
+        The rows of the three that belong to this view, in order.
+    """
+
+    X: Any
+    y: Any
+    weight: np.ndarray | None
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def select(self, positions: np.ndarray) -> Rows:
+        """Return a view of some of these rows."""
+        return replace(self, index=self.index[positions])
+
+    def batch(
+        self, positions: np.ndarray, dtype: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return features, targets and weights at ``positions`` as dense arrays."""
+        rows = self.index[positions]
+        weight = None if self.weight is None else self.weight[rows].astype(np.float32)
+        return dense_rows(self.X, rows, dtype), dense_rows(self.y, rows), weight
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield row numbers in blocks small enough to be made dense."""
+        step = block_length(self.X.shape)
+        for start in range(0, len(self), step):
+            yield self.index[start : start + step]
+
+    def with_mean_weight_one(self) -> Rows:
+        """Return the rows with weights whose mean is one, so that their unit does not matter."""
+        if self.weight is None:
+            return self
+        weight = self.weight / self.weight[self.index].mean()
+        return replace(self, weight=None if np.ptp(weight[self.index]) == 0 else weight)
+
+    def merge_equal(self) -> Rows:
+        """Return each distinct row once, with the sum of the weights, in an order of content.
+
+        Full-batch training depends on nothing else, so with this the order of the rows does not
+        matter to the last bit, and a weight of three does what three copies of a row do.
+        """
+        if len(self) > _MERGE_AT_MOST:
+            return self
+        places: dict[bytes, list[int]] = defaultdict(list)
+        for row in self.index:
+            places[_row_key(self.X, row) + _row_key(self.y, row)].append(row)
+        groups = [places[key] for key in sorted(places)]
+        weight = np.zeros(self.X.shape[0])
+        for group in groups:
+            weight[group[0]] = len(group) if self.weight is None else self.weight[group].sum()
+        return replace(self, weight=weight, index=np.array([group[0] for group in groups]))
+
+
+def dense_rows(values: Any, rows: Any, dtype: str | None = None) -> np.ndarray:
+    """Return some rows of an array or CSR as a dense array."""
+    taken = values[rows]
+    return np.asarray(taken.toarray() if sparse.issparse(taken) else taken, dtype=dtype)
+
+
+def block_length(shape: tuple[int, ...]) -> int:
+    """Return how many rows of an array of this shape may be made dense at once."""
+    return max(1, _BLOCK_SIZE // max(1, int(np.prod(shape[1:]))))
+
+
+def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return what to subtract from features and what to divide them by.
+
+    Weighted mean and standard deviation in float64 for dense features; for more than two
+    dimensions one number each. For sparse features no shift, which would fill the zeros, and the
+    largest absolute value, which keeps what is rare small. Features that do not vary are not
+    scaled.
+    """
+    if sparse.issparse(rows.X):
+        largest = np.zeros(rows.X.shape[1])
+        for block in rows.blocks():
+            part = abs(rows.X[block]).max(axis=0)
+            np.maximum(largest, part.toarray().ravel(), out=largest)
+        return np.zeros_like(largest), np.where(largest > 0, largest, 1.0)
+    mean, variance = _moments(rows)
+    spread = np.sqrt(variance)
+    # Spread that is only rounding error of float32 inputs must not be blown up.
+    varies = spread > 10 * np.finfo(np.float32).eps * np.abs(mean)
+    return mean, np.where(varies, spread, 1.0)
+
+
+def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return weighted mean and variance, merged block by block.
+
+    Source: Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
+    Sample Variances", 1979.
+    """
+    flat = rows.X.ndim > 2
+    total, mean, squares = 0.0, np.zeros(1), np.zeros(1)
+    for block in rows.blocks():
+        x = rows.X[block].astype(np.float64)
+        w = np.ones(len(block)) if rows.weight is None else rows.weight[block]
+        if flat:
+            w = np.repeat(w, x[0].size)
+            x = x.reshape(-1, 1)
+        block_total = w.sum()
+        block_mean = w @ x / block_total
+        block_squares = w @ (x - block_mean) ** 2
+        shift = block_mean - mean
+        new_total = total + block_total
+        mean = mean + shift * (block_total / new_total)
+        squares = squares + block_squares + shift**2 * (total * block_total / new_total)
+        total = new_total
+    variance = squares / total
+    return (mean[0], variance[0]) if flat else (mean, variance)
+
+
+def _row_key(values: Any, row: int) -> bytes:
+    """Return the content of one row as bytes, as float32 and without negative zeros."""
+    if sparse.issparse(values):
+        part = values[[row]]
+        part.sum_duplicates()
+        part.eliminate_zeros()
+        return part.indices.astype(np.int64).tobytes() + part.data.astype(np.float32).tobytes()
+    return (np.asarray(values[row], dtype=np.float32) + np.float32(0)).tobytes()

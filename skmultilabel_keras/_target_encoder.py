@@ -1,0 +1,419 @@
+"""Targets: every container a user may pass, to float arrays and back.
+
+Owns: what a target means (label indicator or exclusive classes), label names, the container in
+which predictions go back.
+Does not own: how a network is read (``_heads``) or which labels a score makes (decisions).
+
+What a target means follows from its container and the declared parameters alone:
+
+=============================================  ==========  ==========================
+container                                      meaning     predictions
+=============================================  ==========  ==========================
+2-D array, nested list, DataFrame of 0 and 1   indicator   2-D array
+SciPy sparse matrix or array                   indicator   CSR matrix or array
+list, tuple, Series of label lists or sets     indicator   2-D array
+1-D array, list, Series of numbers or strings  classes     1-D array of the same labels
+=============================================  ==========  ==========================
+
+One exception is scikit-learn's: a dense column of shape (n_samples, 1) with values other than
+0 and 1 cannot be an indicator and is read as 1-D classes, with a ``DataConversionWarning``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+
+from skmultilabel_keras._validation import nearest_names
+
+_SET_TYPES = (set, frozenset)
+_ROW_TYPES = (list, tuple, np.ndarray)
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """A target read from its container.
+
+    ``values`` is a 1-D array ("classes"), a 2-D array ("dense", "frame"), a CSR container
+    ("sparse") or a list of label collections ("lists"); ``names`` are a DataFrame's columns.
+    """
+
+    container: str
+    values: Any
+    names: np.ndarray | None = None
+
+
+class TargetEncoder(BaseEstimator):
+    """Encode targets as float indicators or class codes, and decode decisions.
+
+    Parameters
+    ----------
+    label_names : sequence or None, default=None
+        All labels, in the order of the columns. Needed only where the targets do not tell:
+        label lists of which some rows may lack a label, 1-D labels of which some may be absent.
+    exclusive : bool, default=False
+        True where every row of an indicator holds exactly one label.
+
+    Attributes
+    ----------
+    meaning_ : {"indicator", "classes"}
+        What the targets are.
+    container_ : {"classes", "dense", "frame", "sparse", "lists"}
+        The kind of container seen in ``fit``.
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the labels, or the classes.
+    n_labels_ : int
+        Number of labels or classes.
+    """
+
+    def __init__(self, *, label_names: Sequence[Any] | None = None, exclusive: bool = False):
+        self.label_names = label_names
+        self.exclusive = exclusive
+
+    def fit(self, y: Any) -> TargetEncoder:
+        """Learn the meaning, the container and the label names of ``y``."""
+        targets = read_targets(y, declared=self.label_names)
+        declared = None if self.label_names is None else _name_array(self.label_names)
+        self.container_ = targets.container
+        self.meaning_ = "classes" if targets.container == "classes" else "indicator"
+        if targets.container == "classes":
+            self.label_names_ = _sorted_classes(targets.values) if declared is None else declared
+            self._dtype = self.label_names_.dtype
+        elif targets.container == "lists":
+            self.label_names_ = _names_in(targets.values) if declared is None else declared
+            self._dtype = np.dtype(np.int64)
+        else:
+            self.label_names_ = _indicator_names(targets, declared)
+            kind = targets.values.dtype.kind
+            self._dtype = targets.values.dtype if kind in "biuf" else np.dtype(np.int64)
+        self._sparse_array = isinstance(targets.values, sparse.sparray)
+        self.n_labels_ = len(self.label_names_)
+        return self
+
+    def transform(self, y: Any) -> Any:
+        """Return ``y`` as float32 indicator or as integer codes of classes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels), CSR of that shape, or ndarray of shape (n_samples,)
+            float32 indicator, sparse where ``y`` is; int64 codes for classes.
+        """
+        targets = read_targets(y, declared=self.label_names_ if self._listed() else None)
+        if self.meaning_ == "classes":
+            return self._codes(targets)
+        if targets.container == "classes":
+            raise ValueError(
+                f"y must be a label indicator with {self.n_labels_} columns, as in fit; got 1-D "
+                "labels. Pass one column for each label."
+            )
+        if targets.container == "lists":
+            return self._indicator_of_lists(targets.values)
+        indicator = self._checked_indicator(targets)
+        if self.exclusive:
+            _require_one_label(indicator)
+        return indicator
+
+    def decode(self, decisions: Any) -> Any:
+        """Return decisions in the container of ``fit``.
+
+        Parameters
+        ----------
+        decisions : ndarray of shape (n_samples, n_labels) or (n_samples,)
+            Boolean indicator, or codes of classes.
+        """
+        if self.meaning_ == "classes":
+            return self.label_names_[decisions]
+        if self.container_ == "sparse":
+            make = sparse.csr_array if self._sparse_array else sparse.csr_matrix
+            return make(decisions, dtype=self._dtype)
+        return decisions.astype(self._dtype)
+
+    def _listed(self) -> bool:
+        return self.container_ == "lists" or self.label_names is not None
+
+    def _codes(self, targets: _Targets) -> np.ndarray:
+        if targets.container != "classes":
+            raise ValueError(
+                "y must be a 1-D array of classes, as in fit; got a label indicator of shape "
+                f"{getattr(targets.values, 'shape', len(targets.values))}."
+            )
+        index = {label: code for code, label in enumerate(self.label_names_.tolist())}
+        found = targets.values.tolist()
+        _require_known(found, index, self.label_names_)
+        return np.fromiter((index[label] for label in found), dtype=np.int64, count=len(found))
+
+    def _indicator_of_lists(self, rows: Sequence[Iterable[Any]]) -> np.ndarray:
+        index = {label: column for column, label in enumerate(self.label_names_.tolist())}
+        _require_known((label for row in rows for label in row), index, self.label_names_)
+        indicator = np.zeros((len(rows), self.n_labels_), dtype=np.float32)
+        for row, labels in enumerate(rows):
+            indicator[row, [index[label] for label in labels]] = 1
+        if self.exclusive:
+            _require_one_label(indicator)
+        return indicator
+
+    def _checked_indicator(self, targets: _Targets) -> Any:
+        values = targets.values
+        if values.shape[1] != self.n_labels_:
+            raise ValueError(
+                f"y must have one column for each of the {self.n_labels_} labels seen in fit; "
+                f"got shape {values.shape}."
+            )
+        named = self.container_ == "frame" and targets.names is not None
+        if named and list(targets.names) != list(self.label_names_):  # type: ignore[arg-type]
+            raise ValueError(
+                "y must have the columns seen in fit, in their order, "
+                f"{list(self.label_names_)}; got {list(targets.names)}."  # type: ignore[arg-type]
+            )
+        _require_binary(values, self.label_names_)
+        return values.astype(np.float32)
+
+
+def read_targets(y: Any, *, declared: Sequence[Any] | None = None) -> _Targets:
+    """Read a target by its container, without looking at what the values mean.
+
+    Parameters
+    ----------
+    y : object
+        See the table in the module's docstring.
+    declared : sequence or None, default=None
+        The declared label names; with them a list of empty rows is a list of label lists.
+    """
+    if y is None:
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None. Pass a label "
+            "indicator of shape (n_samples, n_labels)."
+        )
+    if sparse.issparse(y):
+        return _Targets("sparse", _read_sparse(y))
+    if hasattr(y, "columns") and hasattr(y, "dtypes"):
+        return _Targets("frame", _read_frame(y), _name_array(y.columns))
+    if isinstance(y, (str, bytes, dict, *_SET_TYPES)):
+        raise ValueError(
+            f"y must be an array, a DataFrame, a sparse matrix or a list with one entry for each "
+            f"row; got {type(y).__name__}."
+        )
+    entries = list(y) if _is_series(y) or _is_object_vector(y) else y
+    if isinstance(entries, (list, tuple)) and _holds_label_lists(entries, declared):
+        return _Targets("lists", [list(row) for row in entries])
+    return _read_array(y, declared)
+
+
+def _read_sparse(y: Any) -> Any:
+    if y.ndim != 2:
+        raise ValueError(f"A sparse y must have two dimensions; got shape {y.shape}.")
+    csr = y.tocsr(copy=True)
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    return csr
+
+
+def _read_frame(y: Any) -> np.ndarray:
+    """Return a DataFrame's values; nullable columns give NaN where a value is missing."""
+    try:
+        numbers = y.to_numpy(dtype=np.float64, na_value=np.nan)
+    except TypeError:  # not pandas: other data frames have no na_value
+        numbers = np.asarray(y.to_numpy(), dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"A DataFrame y must hold only 0 and 1, or booleans: {error}.") from error
+    kinds = {getattr(dtype, "kind", "O") for dtype in y.dtypes}
+    return numbers if kinds <= {"f"} or np.isnan(numbers).any() else _as_int(numbers)
+
+
+def _as_int(numbers: np.ndarray) -> np.ndarray:
+    whole = numbers.astype(np.int64)
+    return whole if (whole == numbers).all() else numbers
+
+
+def _read_array(y: Any, declared: Sequence[Any] | None) -> _Targets:
+    try:
+        array = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(
+            "y must hold rows of one length, or lists of label names as strings (integer label "
+            "names can be passed as sets); got rows of different lengths."
+        ) from error
+    if array.ndim == 1:
+        return _Targets("classes", _read_classes(array))
+    if array.ndim != 2:
+        raise ValueError(
+            "y must have one dimension (classes) or two (label indicator); got "
+            f"{array.ndim} dimensions, shape {array.shape}."
+        )
+    if array.shape[1] == 1 and declared is None and not _is_indicator(array):
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape "
+            "of y to (n_samples,), for example using ravel(); a label indicator holds only 0 and 1.",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+        return _Targets("classes", _read_classes(array.ravel()))
+    return _Targets("dense", array)
+
+
+def _read_classes(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "O":  # scikit-learn knows no type for mixed objects
+        missing = [row for row, value in enumerate(array) if _is_missing(value)]
+        if missing:
+            raise ValueError(f"Input y contains NaN: the class in row {missing[0]} is missing.")
+    elif array.size:
+        check_array(array, ensure_2d=False, dtype=None, input_name="y")
+        check_classification_targets(array)
+    return array
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _is_series(y: Any) -> bool:
+    return hasattr(y, "to_numpy") and getattr(y, "ndim", None) == 1
+
+
+def _is_object_vector(y: Any) -> bool:
+    return isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype == object
+
+
+def _holds_label_lists(entries: Sequence[Any], declared: Sequence[Any] | None) -> bool:
+    """Tell label lists from classes and from the rows of a nested indicator, by their types."""
+    if any(isinstance(entry, _SET_TYPES) for entry in entries):
+        _require_rows(entries, (*_SET_TYPES, *_ROW_TYPES))
+        return True
+    if not any(isinstance(entry, _ROW_TYPES) for entry in entries):
+        return False
+    _require_rows(entries, _ROW_TYPES)
+    if any(isinstance(label, str) for entry in entries for label in entry):
+        return True
+    if any(len(entry) for entry in entries):
+        return False
+    if declared is None:
+        raise ValueError(
+            "y holds only empty label lists, so the labels cannot be told. Pass all of them as "
+            "label_names."
+        )
+    return True
+
+
+def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
+    for row, entry in enumerate(entries):
+        if not isinstance(entry, types):
+            raise ValueError(
+                "y must hold a list or set of labels in every row; got "
+                f"{type(entry).__name__} in row {row}: {entry!r}."
+            )
+
+
+def _is_indicator(array: np.ndarray) -> bool:
+    if array.dtype.kind == "O":
+        return all(type(value) is not str and value in (0, 1) for value in array.flat)
+    return array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all())
+
+
+def _require_binary(values: Any, names: np.ndarray) -> None:
+    """Raise unless an indicator holds nothing but 0 and 1."""
+    if sparse.issparse(values):
+        bad = values.data != 1
+        columns, found = values.indices[bad], values.data[bad]
+    else:
+        bad = ~np.isin(values, (0, 1)) if values.dtype.kind in "biuf" else _not_binary(values)
+        columns, found = np.nonzero(bad)[1], values[bad]
+    if not len(found):
+        return
+    label, value = names[columns[0]], found[0]
+    if isinstance(value, (float, np.floating)) and np.isnan(value):
+        raise ValueError(
+            f"y must hold only 0 and 1; Input y contains NaN, first for label {label!r}. Leave "
+            "rows with missing labels out, or fill them in."
+        )
+    if isinstance(value, (float, np.floating)) and np.isinf(value):
+        raise ValueError(
+            f"y must hold only 0 and 1; Input y contains infinity, first for label {label!r}."
+        )
+    hint = " For labels coded as -1 and 1 pass y > 0." if value == -1 else ""
+    raise ValueError(
+        f"y must hold only 0 and 1 in a label indicator; got {value!r} for label {label!r}.{hint}"
+    )
+
+
+def _not_binary(values: np.ndarray) -> np.ndarray:
+    flat = [isinstance(value, str) or value not in (0, 1) for value in values.flat]
+    return np.array(flat, dtype=bool).reshape(values.shape)
+
+
+def _require_one_label(indicator: Any) -> None:
+    counts = np.asarray(indicator.sum(axis=1)).ravel()
+    if (counts != 1).any():
+        row = int(np.argmax(counts != 1))
+        raise ValueError(
+            "With exclusive=True every row of y must hold exactly one label; row "
+            f"{row} holds {int(counts[row])}. Use exclusive=False for several labels per row."
+        )
+
+
+def _require_known(labels: Iterable[Any], index: dict[Any, int], names: np.ndarray) -> None:
+    for label in labels:
+        if label not in index:
+            raise ValueError(
+                f"y holds the label {label!r}, which is not among those declared or seen at the "
+                f"first fit. {nearest_names(str(label), map(str, names))} Declare all labels with "
+                "label_names, or with classes in the first call of partial_fit."
+            )
+
+
+def _names_in(rows: Sequence[Iterable[Any]]) -> np.ndarray:
+    return _sorted_classes(list({label for row in rows for label in row}))
+
+
+def _sorted_classes(values: Any) -> np.ndarray:
+    array = values if isinstance(values, np.ndarray) else _name_array(values)
+    try:
+        return np.unique(array)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in array})
+        raise ValueError(
+            f"The labels in y must be of one kind that can be sorted; got {kinds}."
+        ) from error
+
+
+def _indicator_names(targets: _Targets, declared: np.ndarray | None) -> np.ndarray:
+    n_labels = targets.values.shape[1]
+    names = targets.names if declared is None else declared
+    if names is None:
+        names = np.arange(n_labels)
+    if n_labels == 0:
+        raise ValueError(
+            f"y must have at least one label column; got shape {targets.values.shape}."
+        )
+    if len(names) != n_labels:
+        raise ValueError(
+            f"label_names must name each of the {n_labels} columns of y; got {len(names)} names."
+        )
+    if declared is not None and targets.names is not None and list(declared) != list(targets.names):
+        raise ValueError(
+            f"label_names must equal the columns of a DataFrame y, {list(targets.names)}; got "
+            f"{list(declared)}."
+        )
+    return names
+
+
+def _name_array(names: Iterable[Any]) -> np.ndarray:
+    """Return names as a 1-D array, of objects unless they are plain numbers or strings."""
+    listed = list(names)
+    if len(set(listed)) != len(listed):
+        twice = next(name for name in listed if listed.count(name) > 1)
+        raise ValueError(f"Label names must differ from each other; {twice!r} stands twice.")
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    kinds = {type(name) for name in listed}
+    return np.array(listed) if len(kinds) == 1 and kinds <= {str, int} else array

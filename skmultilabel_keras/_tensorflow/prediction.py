@@ -1,0 +1,72 @@
+"""The prediction loop: outputs for any number of rows, in batches of bounded size.
+
+Owns: how rows are cut and outputs are put together.
+Does not own: the reading of outputs (``_heads``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from skmultilabel_keras._rows import block_length, dense_rows
+from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+
+# Rows of one batch where none is asked for: beyond it batches are no faster, only larger.
+_BATCH_SIZE = 4096
+
+
+def predict_outputs(
+    functions: NetworkFunctions,
+    X: Any,
+    n_units: int,
+    *,
+    batch_size: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = 0,
+) -> np.ndarray:
+    """Return the network's outputs.
+
+    Parameters
+    ----------
+    functions : NetworkFunctions
+        The fitted network.
+    X : ndarray or CSR of shape (n_samples, ...)
+        Checked features.
+    n_units : int
+        Number of outputs.
+    batch_size : int or None, default=None
+        Rows at a time; -1 for all at once, None for as many as are fast in bounded memory.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        Their prediction hooks are called.
+    verbose : int or "auto", default=0
+        0 for no progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_units)
+    """
+    n_samples = X.shape[0]
+    size = min(_BATCH_SIZE, block_length(X.shape)) if batch_size is None else batch_size
+    if size == -1:
+        size = max(1, n_samples)
+    starts = range(0, n_samples, size)
+    progress = keras.callbacks.CallbackList(
+        list(callbacks),
+        add_progbar=verbose not in (0, False),
+        verbose=1 if verbose == "auto" else int(verbose),
+        model=functions.model if callbacks or verbose else None,
+        steps=len(starts),
+    )
+    outputs = np.empty((n_samples, n_units), dtype=np.float32)
+    progress.on_predict_begin()
+    for number, start in enumerate(starts):
+        progress.on_predict_batch_begin(number)
+        rows = slice(start, start + size)
+        outputs[rows] = functions.predict(dense_rows(X, rows, functions.input_dtype))
+        progress.on_predict_batch_end(number, {"outputs": outputs[rows]})
+    progress.on_predict_end()
+    return outputs
