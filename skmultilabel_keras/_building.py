@@ -19,6 +19,7 @@ from scikeras.utils import loss_name
 
 from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
+    check_names,
     class_parameters,
     loss_class,
     metric_classes,
@@ -40,14 +41,17 @@ class OnProbabilities(keras.metrics.Metric):
         What turns logits into probabilities.
     """
 
-    def __init__(self, metric: keras.metrics.Metric, activation: str, **kwargs: Any):
+    def __init__(self, metric: keras.metrics.Metric, activation: str, **kwargs: Any) -> None:
         super().__init__(**{"name": metric.name, **kwargs})
         self.metric = metric
         self.activation = activation
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Update the metric with ``y_pred`` as probabilities."""
-        probabilities = keras.activations.get(self.activation)(y_pred)
+        if self.activation == "softmax" and y_pred.shape[-1] == 1:
+            probabilities = keras.ops.ones_like(y_pred)  # Keras warns of a softmax over one class
+        else:
+            probabilities = keras.activations.get(self.activation)(y_pred)
         self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
 
     def result(self) -> Any:
@@ -197,7 +201,8 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
         routed = params_behind(params, "optimizer")
         options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
     loss, routed = params["loss"], params_behind(params, "loss")
-    options["loss"] = unflatten_params(loss_class(loss), routed) if routed else loss
+    asked = routed and loss is not None
+    options["loss"] = unflatten_params(loss_class(loss), routed) if asked else loss
     metrics = params["metrics"]
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
@@ -268,6 +273,7 @@ class _Loss:
         target = loss_class(reading.head.loss) if self.target is None else self.target
         if not inspect.isclass(target):
             return target
+        check_names("loss__", self.routed, target)
         routed = dict(self.routed)
         if "from_logits" in class_parameters(target):
             routed.setdefault("from_logits", reading.from_logits)
@@ -282,7 +288,7 @@ def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.call
     TypeError
         For anything in them that is no Keras callback.
     """
-    found = []
+    found: list[Any] = []
     for name in names:
         given = params.get(name)
         if given is not None:
@@ -353,4 +359,3 @@ def _renewed_metrics(metrics: Any) -> Any:
     if isinstance(metrics, (list, tuple)):
         return [_renewed_metrics(value) for value in metrics]
     return _renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -188,7 +189,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         **kwargs: Any,
-    ):
+    ) -> None:
         self.model = model
         self.build_fn = build_fn
         self.warm_start = warm_start
@@ -280,9 +281,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
     ) -> None:
         model = self.model if model is None else model
         function = model if _is_build_function(model) else None
-        check_parameter_names(
-            type(self).__name__, params, self._get_param_names(), function, error
-        )
+        check_parameter_names(type(self).__name__, params, self._get_param_names(), function, error)
 
     __repr__ = BaseEstimator.__repr__
 
@@ -364,6 +363,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
             if not go_on:
                 self._build()
+            rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
             if not self.warm_start:
@@ -414,6 +414,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
                 self._build()
+            rows = self._encode(rows, options)
             self._train(rows, None, options, go_on=go_on, keep_history=True)
         return self
 
@@ -448,8 +449,8 @@ class KerasMultiLabelClassifier(KerasClassifier):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             raise
@@ -546,6 +547,12 @@ class KerasMultiLabelClassifier(KerasClassifier):
             "target_type_": _TARGET_TYPES[targets],
         }
 
+    def _encode(self, rows: Rows, options: Mapping[str, Any]) -> Rows:
+        """Turn targets into what the loss expects, and merge equal rows of a single batch."""
+        rows = replace(rows, y=self._reading.encode(rows.y, self.n_labels_))
+        one_batch = len(rows) <= _batch_size(options["batch_size"], len(rows))
+        return rows.merge_equal() if options["shuffle"] and one_batch else rows
+
     def _set_aside(
         self, rows: Rows, options: Mapping[str, Any], validation_data: tuple[Any, ...] | None
     ) -> tuple[Rows, Rows | None]:
@@ -572,7 +579,9 @@ class KerasMultiLabelClassifier(KerasClassifier):
         """Train the network, and keep the logs."""
         if not go_on:
             self._set_scalers(rows)
-        callbacks = resolve_callbacks(self.get_params() | options, "callbacks", "fit__callbacks")
+        callbacks = resolve_callbacks(
+            self.get_params() | dict(options), "callbacks", "fit__callbacks"
+        )
         if validation is not None and self.early_stopping:
             callbacks.append(
                 keras.callbacks.EarlyStopping(
@@ -607,8 +616,8 @@ class KerasMultiLabelClassifier(KerasClassifier):
             )
         X, y, weight = data if len(data) == 3 else (*data, None)
         rows = self._read_rows(X, y, weight, reset=False)
-        encoded = self._reading.encode(rows.y, self.n_labels_)
-        return Rows(rows.X, encoded, rows.weight, rows.index).with_mean_weight_one()
+        rows = replace(rows, y=self._reading.encode(rows.y, self.n_labels_))
+        return rows.with_mean_weight_one()
 
     def _set_scalers(self, rows: Rows) -> None:
         scalers = find_scalers(self.model_)

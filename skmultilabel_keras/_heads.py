@@ -269,7 +269,7 @@ def _check_units(shapes: Sequence[tuple[int | None, ...]], targets: str, n_label
             f"The network's output must have shape {wanted} for these targets; got {shape}. "
             "A model function gets the number as meta['n_units_']."
         )
-    return int(shape[1])  # type: ignore[arg-type]
+    return int(shape[1])
 
 
 def _find_head(targets: str, loss: str | None) -> Head:

@@ -155,8 +155,12 @@ def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., A
     if of_function is not None:
         for name in routed["model"]:
             _require_legal("model__", name, of_function)
+    if params.get("loss") is None:  # the head chooses among these once there is a network
+        for name in routed.pop("loss"):
+            _require_legal("loss__", name, _HEAD_LOSS_PARAMETERS)
+        routed["loss"] = {}
     for prefix, resolve in _RESOLVERS.items():
-        _check_nested(f"{prefix}__", routed[prefix], resolve(params.get(prefix)))
+        check_names(f"{prefix}__", routed[prefix], resolve(params.get(prefix)))
 
 
 def params_behind(params: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -184,8 +188,8 @@ def _require_legal(prefix: str, name: str, legal: Iterable[str], owner: str = ""
     raise ValueError(f"{what} {prefix + name!r}. {near}")
 
 
-def _check_nested(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
-    """Check names behind ``prefix`` against a class, or the entries of a list or dict."""
+def check_names(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
+    """Check the names behind ``prefix`` against a class, or the entries of a list or dict."""
     if not routed:
         return
     if isinstance(target, (list, tuple)):
@@ -207,12 +211,15 @@ def _check_nested(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
 
 def _check_entries(prefix: str, routed: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
     shared = {
-        name for item in entries.values() if inspect.isclass(item) for name in class_parameters(item)
+        name
+        for item in entries.values()
+        if inspect.isclass(item)
+        for name in class_parameters(item)
     }
     for name, value in routed.items():
         first, _, rest = name.partition("__")
         if first in entries:
-            _check_nested(f"{prefix}{first}__", {rest: value}, entries[first])
+            check_names(f"{prefix}{first}__", {rest: value}, entries[first])
         else:
             _require_legal(prefix, first, {*shared, *entries})
 
@@ -226,6 +233,11 @@ def class_parameters(target: type) -> set[str]:
         for p in inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
     }
+
+
+_HEAD_LOSS_PARAMETERS = class_parameters(keras.losses.BinaryCrossentropy) | class_parameters(
+    keras.losses.SparseCategoricalCrossentropy
+)
 
 
 def optimizer_class(optimizer: Any) -> Any:

@@ -75,7 +75,9 @@ class TargetEncoder(BaseEstimator):
         Number of labels or classes.
     """
 
-    def __init__(self, *, label_names: Sequence[Any] | None = None, exclusive: bool = False):
+    def __init__(
+        self, *, label_names: Sequence[Any] | None = None, exclusive: bool = False
+    ) -> None:
         self.label_names = label_names
         self.exclusive = exclusive
 
@@ -178,7 +180,7 @@ class TargetEncoder(BaseEstimator):
         return values.astype(np.float32)
 
 
-def read_targets(y: Any, *, declared: Sequence[Any] | None = None) -> _Targets:
+def read_targets(y: Any, *, declared: Any = None) -> _Targets:
     """Read a target by its container, without looking at what the values mean.
 
     Parameters
@@ -252,7 +254,7 @@ def _read_array(y: Any, declared: Sequence[Any] | None) -> _Targets:
     if array.shape[1] == 1 and declared is None and not _is_indicator(array):
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape "
-            "of y to (n_samples,), for example using ravel(); a label indicator holds only 0 and 1.",
+            "of y to (n_samples,), for example using ravel(). An indicator holds only 0 and 1.",
             DataConversionWarning,
             stacklevel=2,
         )

@@ -31,8 +31,8 @@ Digit scenes (subset "{subset}")
 {n_samples} gray images of {height} x {width} pixels, values in [0, 1]. Each shows {min_digits} to
 {max_digits} handwritten digits of distinct classes; the target says which, one column per digit.
 The digits are {n_images} of the 1797 images of sklearn.datasets.load_digits (8 x 8 pixels).
-No image of the "train" subset occurs in the "test" subset. Both subsets hold digits written by
-the same 13 people. Scenes within one subset reuse digit images, so cross-validation inside a
+No image of the "train" subset occurs in the "test" subset, but the 13 writers are not kept
+apart. Scenes within one subset reuse digit images, so cross-validation inside a
 subset is optimistic: score on the other one.
 
 Source of the digits: E. Alpaydin, C. Kaynak (1998). Optical Recognition of Handwritten Digits.
@@ -84,7 +84,7 @@ def load_digit_scenes(
     subset: str = "train",
     min_digits: int = 1,
     max_digits: int = 3,
-    image_shape: tuple[int, int] = (10, 24),
+    image_shape: tuple[int, int] = (8, 30),
     flatten: bool = False,
     noise: float = 0.0,
     return_X_y: bool = False,
@@ -111,8 +111,9 @@ def load_digit_scenes(
         ``0 <= min_digits <= max_digits <= 10`` and ``max_digits >= 1``. Digits in one scene are
         of distinct classes, so it is also the number of labels. 0 allows blank scenes, rows
         without any label.
-    image_shape : tuple of int, default=(10, 24)
-        Height and width of a scene in pixels; its grid needs ``max_digits`` cells or more.
+    image_shape : tuple of int, default=(8, 30)
+        Height and width of a scene in pixels; its grid needs ``max_digits`` cells or more. The
+        default is one row of three cells, with two pixels of sideways jitter in each.
     flatten : bool, default=False
         Whether ``data`` (or ``X``) holds rows of ``height * width`` pixels instead of images.
     noise : float, default=0.0
@@ -155,7 +156,7 @@ def load_digit_scenes(
     >>> from skmultilabel_keras.datasets import load_digit_scenes
     >>> scenes = load_digit_scenes(200, random_state=0)
     >>> scenes.images.shape, scenes.target.shape
-    ((200, 10, 24), (200, 10))
+    ((200, 8, 30), (200, 10))
     >>> scenes.target_names[scenes.target[0] == 1].tolist()
     ['0', '2', '7']
     >>> X_test, y_test = load_digit_scenes(50, subset="test", flatten=True, return_X_y=True)

@@ -166,4 +166,4 @@ def _check_mlp(hidden_layer_sizes: Any, dropout: Any) -> None:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 1

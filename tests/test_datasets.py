@@ -116,8 +116,8 @@ def test_types_and_range(flatten: bool, noise: float) -> None:
     """Dtypes, shapes and the range of values hold whatever the options."""
     scenes = load_digit_scenes(7, flatten=flatten, noise=noise)
 
-    assert scenes.data.shape == ((7, 240) if flatten else (7, 10, 24))
-    assert scenes.images.shape == (7, 10, 24)
+    assert scenes.data.shape == ((7, 240) if flatten else (7, 8, 30))
+    assert scenes.images.shape == (7, 8, 30)
     assert scenes.data.dtype == scenes.images.dtype == np.float32
     assert scenes.images.min() >= 0
     assert scenes.images.max() <= 1
@@ -125,12 +125,12 @@ def test_types_and_range(flatten: bool, noise: float) -> None:
     assert scenes.target.dtype == np.int64
     assert set(np.unique(scenes.target)) == {0, 1}
     assert scenes.target_names.tolist() == list("0123456789")
-    assert "7 gray images of 10 x 24 pixels" in scenes.DESCR
+    assert "7 gray images of 8 x 30 pixels" in scenes.DESCR
 
 
 def test_default_size() -> None:
     """A thousand scenes unless told otherwise."""
-    assert load_digit_scenes().data.shape == (1000, 10, 24)
+    assert load_digit_scenes().data.shape == (1000, 8, 30)
 
 
 def test_one_scene_keeps_its_axis() -> None:
@@ -205,13 +205,23 @@ def test_labels_and_numbers_of_digits_are_balanced() -> None:
     np.testing.assert_allclose(np.bincount(y.sum(axis=1))[1:] / len(y), 1 / 3, atol=0.03)
 
 
-def test_digits_reach_every_place() -> None:
-    """Jitter uses all the room: rows 0 to 2 and, in three cells, columns 0, 8 and 16."""
-    images = load_digit_scenes(200).images
+@pytest.mark.parametrize(
+    ("image_shape", "tops", "lefts"),
+    [
+        ((8, 24), {0}, {0, 8, 16}),
+        ((8, 30), {0}, {0, 1, 2, 10, 11, 12, 20, 21, 22}),
+        ((18, 25), {0, 1, 9, 10}, {0, 8, 16, 17}),
+    ],
+)
+def test_digits_reach_every_place(
+    image_shape: tuple[int, int], tops: set[int], lefts: set[int]
+) -> None:
+    """Every cell is used, and all the room within; a spare pixel goes to the last cell."""
+    images = load_digit_scenes(300, image_shape=image_shape).images
     found = [digit for image in images for digit in find_digits(image)]
 
-    assert {digit.top for digit in found} == {0, 1, 2}
-    assert {digit.left for digit in found} == {0, 8, 16}
+    assert {digit.top for digit in found} == tops
+    assert {digit.left for digit in found} == lefts
 
 
 def test_zero_digits_are_blank_scenes() -> None:
@@ -225,8 +235,12 @@ def test_zero_digits_are_blank_scenes() -> None:
 
 def test_numpy_ints_and_lists_are_accepted() -> None:
     """Counts may be numpy scalars, a shape may be a list."""
-    arguments: dict[str, Any] = {"max_digits": np.int64(2), "image_shape": [8, np.int16(16)]}
-    scenes = load_digit_scenes(np.int32(3), **arguments)
+    arguments: dict[str, Any] = {
+        "n_samples": np.int32(3),
+        "max_digits": np.int64(2),
+        "image_shape": [8, np.int16(16)],
+    }
+    scenes = load_digit_scenes(**arguments)
 
     assert scenes.images.shape == (3, 8, 16)
 

@@ -26,7 +26,7 @@ class NetworkFunctions:
         Built model; compiled where it is to be trained.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.input_dtype = _input_dtype(model)
         self._predict: Callable[[Any], Any] | None = None

@@ -76,7 +76,11 @@ def train(
         callbacks.on_epoch_begin(epoch)
         logs = _run_epoch(functions, train_step, rows, epoch, plan, callbacks)
         _check_finite_loss(logs, epoch)
-        if validation is not None and test_step is not None and _validates_after(epoch, plan.validation_freq):
+        if (
+            validation is not None
+            and test_step is not None
+            and _validates_after(epoch, plan.validation_freq)
+        ):
             logs |= _evaluate(functions, test_step, validation, plan, callbacks)
         callbacks.on_epoch_end(epoch, logs)
         for name, value in logs.items():
