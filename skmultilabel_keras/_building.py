@@ -131,7 +131,7 @@ def copy_model(model: keras.Model) -> keras.Model:
         if not copy.built and model.built:
             copy.build(model.input_shape)
         copy.set_weights(model.get_weights())
-    except (ValueError, NotImplementedError, AttributeError) as error:
+    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
             "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
             f"{error} Pass a function that builds it instead, model=lambda meta: ..."

@@ -131,9 +131,9 @@ class KerasMultiLabelClassifier(KerasClassifier):
         The fitted network. The outputs of built-in networks are logits.
     history_ : dict of str to list of float
         Loss, metrics and their ``val_`` versions for each epoch.
-    classes_ : list of ndarray or ndarray of shape (n_classes,)
-        ``[array([0, 1])]`` for each label of an indicator, as scikit-learn's scorers expect it;
-        the classes of 1-D targets.
+    classes_ : ndarray of shape (n_labels, 2) or (n_classes,)
+        ``[0, 1]`` for each label of an indicator, as scikit-learn's scorers and
+        ``cross_val_predict`` expect it; the classes of 1-D targets.
     label_names_ : ndarray of shape (n_labels,)
         Names of the labels; numbers where the targets have none.
     n_labels_ : int
@@ -476,7 +476,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
         """Check features, targets and weights, and learn what the targets are on ``reset``."""
         if y is None:
             read_targets(y)  # raises: scikit-learn's own check would speak of X
-        X = check_features(self, X, reset=reset)
+        X = check_features(self, X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X.shape[0])
         if weight is not None and not weight.all():
@@ -512,7 +512,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
         self.label_names_ = encoder.label_names_
         targets = self._targets()
         indicator = encoder.meaning_ == "indicator"
-        self.classes_ = [np.array([0, 1])] * self.n_labels_ if indicator else self.label_names_
+        self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
         meta = self._get_metadata()
         with isolated_build(self._seed):
             model = self._resolved_model()

@@ -24,31 +24,41 @@ _KERAS_GLOBALS = ("object_name_uids", "global_seed_generator")
 
 
 @contextmanager
-def isolated_build(seed: int) -> Iterator[None]:
-    """Build Keras objects from ``seed`` and leave no trace of it.
+def fresh_names() -> Iterator[None]:
+    """Let Keras number names from the start, and put its counters back after the block.
 
-    Keras draws the seeds of layers and initializers that got none from Python's global generator,
-    and numbers the names of layers with a global counter. Both (and NumPy's global generator,
-    for networks whose own code draws from it) are set for the block and put back after it, under
-    one lock, so that builds in several threads do not disturb each other. Names that start anew
-    also keep TensorFlow's kernel cache, which is keyed by them, from growing with each build.
+    Names that start anew leave no trace in the counters, and keep TensorFlow's kernel cache, which
+    is keyed by them, from growing with each network.
     """
     from keras.src.backend.common import global_state
 
-    with _BUILD_LOCK:
+    before = {name: global_state.get_global_attribute(name) for name in _KERAS_GLOBALS}
+    try:
+        for name in _KERAS_GLOBALS:
+            global_state.set_global_attribute(name, None)
+        yield
+    finally:
+        for name, value in before.items():
+            global_state.set_global_attribute(name, value)
+
+
+@contextmanager
+def isolated_build(seed: int) -> Iterator[None]:
+    """Build Keras objects from ``seed`` and leave no trace of it.
+
+    Keras draws the seeds of layers and initializers that got none from Python's global generator.
+    It and NumPy's (for networks whose own code draws from it) are seeded for the block and put
+    back after it, under one lock, so that builds in several threads do not disturb each other.
+    """
+    with _BUILD_LOCK, fresh_names():
         python_state, numpy_state = random.getstate(), np.random.get_state()
-        keras_state = {name: global_state.get_global_attribute(name) for name in _KERAS_GLOBALS}
         try:
             random.seed(seed)
             np.random.seed(seed % 2**32)
-            for name in _KERAS_GLOBALS:
-                global_state.set_global_attribute(name, None)
             yield
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
-            for name, value in keras_state.items():
-                global_state.set_global_attribute(name, value)
 
 
 def last_operation(model: Any) -> Any:

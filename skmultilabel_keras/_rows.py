@@ -9,6 +9,8 @@ batches and blocks of bounded size are made dense.
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +21,9 @@ from scipy import sparse
 
 # Numbers in a block that is made dense at once: 16 MB as float32.
 _BLOCK_SIZE = 2**22
+
+# Below this a scale would be zero, or lose digits, as float32.
+_TINY = float(np.finfo(np.float32).tiny)
 
 # Rows up to which a training set of one batch is searched for equal rows.
 _MERGE_AT_MOST = 4096
@@ -87,7 +92,9 @@ class Rows:
         groups = [places[key] for key in sorted(places)]
         weight = np.zeros(self.X.shape[0])
         for group in groups:
-            weight[group[0]] = len(group) if self.weight is None else self.weight[group].sum()
+            # An exact sum does not depend on the order of the rows, as one of floats does.
+            weights = np.ones(len(group)) if self.weight is None else self.weight[group]
+            weight[group[0]] = math.fsum(weights)
         return replace(self, weight=weight, index=np.array([group[0] for group in groups]))
 
 
@@ -108,19 +115,21 @@ def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     Weighted mean and standard deviation in float64 for dense features; for more than two
     dimensions one number each. For sparse features no shift, which would fill the zeros, and the
     largest absolute value, which keeps what is rare small. Features that do not vary are not
-    scaled.
+    scaled, and no feature is blown up whose spread is a matter of rounding.
     """
     if sparse.issparse(rows.X):
         largest = np.zeros(rows.X.shape[1])
         for block in rows.blocks():
-            part = abs(rows.X[block]).max(axis=0)
+            part = abs(rows.X[block].astype(np.float64)).max(axis=0)
             np.maximum(largest, part.toarray().ravel(), out=largest)
-        return np.zeros_like(largest), np.where(largest > 0, largest, 1.0)
+        return np.zeros_like(largest), np.where(largest > _TINY, largest, 1.0)
     mean, variance = _moments(rows)
     spread = np.sqrt(variance)
-    # Spread that is only rounding error of float32 inputs must not be blown up.
-    varies = spread > 10 * np.finfo(np.float32).eps * np.abs(mean)
-    return mean, np.where(varies, spread, 1.0)
+    # Spread that is only rounding error of float32 inputs must not be blown up; beside a large
+    # mean it can be large itself.
+    rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
+    varies = spread > np.maximum(rounding, _TINY)
+    return mean, np.where(varies, spread, np.maximum(spread, 1.0))
 
 
 def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -138,6 +147,8 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
             w = np.repeat(w, x[0].size)
             x = x.reshape(-1, 1)
         block_total = w.sum()
+        if block_total == 0:
+            continue
         block_mean = w @ x / block_total
         block_squares = w @ (x - block_mean) ** 2
         shift = block_mean - mean
@@ -150,10 +161,12 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _row_key(values: Any, row: int) -> bytes:
-    """Return the content of one row as bytes, as float32 and without negative zeros."""
+    """Return a digest of one row: equal for equal numbers, whatever their dtype or zeros."""
     if sparse.issparse(values):
-        part = values[[row]]
+        part = values[[row]].astype(np.float64)
         part.sum_duplicates()
         part.eliminate_zeros()
-        return part.indices.astype(np.int64).tobytes() + part.data.astype(np.float32).tobytes()
-    return (np.asarray(values[row], dtype=np.float32) + np.float32(0)).tobytes()
+        content = part.indices.astype(np.int64).tobytes() + part.data.tobytes()
+    else:
+        content = (np.asarray(values[row], dtype=np.float64) + 0.0).tobytes()  # -0.0 is 0.0
+    return hashlib.sha256(content).digest()

@@ -16,13 +16,15 @@ list, tuple, Series of label lists or sets     indicator   2-D array
 =============================================  ==========  ==========================
 
 One exception is scikit-learn's: a dense column of shape (n_samples, 1) with values other than
-0 and 1 cannot be an indicator and is read as 1-D classes, with a ``DataConversionWarning``.
+0 and 1 cannot be an indicator and is read as 1-D classes, with a ``DataConversionWarning``. What
+was declared (one label name, or several classes) and what ``fit`` saw go before the values.
 """
 
 from __future__ import annotations
 
+import numbers
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +111,8 @@ class TargetEncoder(BaseEstimator):
         ndarray of shape (n_samples, n_labels), CSR of that shape, or ndarray of shape (n_samples,)
             float32 indicator, sparse where ``y`` is; int64 codes for classes.
         """
-        targets = read_targets(y, declared=self.label_names_ if self._listed() else None)
+        declared = self.label_names_ if self._listed() else None
+        targets = read_targets(y, declared=declared, meaning=self.meaning_)
         if self.meaning_ == "classes":
             return self._codes(targets)
         if targets.container == "classes":
@@ -144,18 +147,17 @@ class TargetEncoder(BaseEstimator):
 
     def _codes(self, targets: _Targets) -> np.ndarray:
         if targets.container != "classes":
-            raise ValueError(
-                "y must be a 1-D array of classes, as in fit; got a label indicator of shape "
-                f"{getattr(targets.values, 'shape', len(targets.values))}."
-            )
+            listed = targets.container == "lists"
+            found = "lists of labels" if listed else f"an indicator of shape {targets.values.shape}"
+            raise ValueError(f"y must be a 1-D array of classes, as in fit; got {found}.")
         index = {label: code for code, label in enumerate(self.label_names_.tolist())}
-        found = targets.values.tolist()
-        _require_known(found, index, self.label_names_)
-        return np.fromiter((index[label] for label in found), dtype=np.int64, count=len(found))
+        labels = targets.values.tolist()
+        _require_known(labels, index)
+        return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
 
     def _indicator_of_lists(self, rows: Sequence[Iterable[Any]]) -> np.ndarray:
         index = {label: column for column, label in enumerate(self.label_names_.tolist())}
-        _require_known((label for row in rows for label in row), index, self.label_names_)
+        _require_known((label for row in rows for label in row), index)
         indicator = np.zeros((len(rows), self.n_labels_), dtype=np.float32)
         for row, labels in enumerate(rows):
             indicator[row, [index[label] for label in labels]] = 1
@@ -170,17 +172,18 @@ class TargetEncoder(BaseEstimator):
                 f"y must have one column for each of the {self.n_labels_} labels seen in fit; "
                 f"got shape {values.shape}."
             )
-        named = self.container_ == "frame" and targets.names is not None
-        if named and list(targets.names) != list(self.label_names_):  # type: ignore[arg-type]
+        names = None if targets.names is None else targets.names.tolist()
+        named = self._listed() or self.container_ == "frame"
+        if named and names is not None and names != self.label_names_.tolist():
             raise ValueError(
-                "y must have the columns seen in fit, in their order, "
-                f"{list(self.label_names_)}; got {list(targets.names)}."  # type: ignore[arg-type]
+                "A DataFrame y must have the labels of fit as columns, in their order, "
+                f"{self.label_names_.tolist()}; got {names}."
             )
         _require_binary(values, self.label_names_)
         return values.astype(np.float32)
 
 
-def read_targets(y: Any, *, declared: Any = None) -> _Targets:
+def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) -> _Targets:
     """Read a target by its container, without looking at what the values mean.
 
     Parameters
@@ -189,6 +192,8 @@ def read_targets(y: Any, *, declared: Any = None) -> _Targets:
         See the table in the module's docstring.
     declared : sequence or None, default=None
         The declared label names; with them a list of empty rows is a list of label lists.
+    meaning : {"indicator", "classes"} or None, default=None
+        How to read a single column, where that is known already.
     """
     if y is None:
         raise ValueError(
@@ -197,17 +202,24 @@ def read_targets(y: Any, *, declared: Any = None) -> _Targets:
         )
     if sparse.issparse(y):
         return _Targets("sparse", _read_sparse(y))
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise ValueError(
+            "y must hold only 0 and 1, or classes; got a masked array, in which Input y contains "
+            "missing values. Leave rows with missing labels out, or fill them in."
+        )
     if hasattr(y, "columns") and hasattr(y, "dtypes"):
-        return _Targets("frame", _read_frame(y), _name_array(y.columns))
+        names = _name_array(y.columns)
+        return _Targets("frame", _read_frame(y), names)
     if isinstance(y, (str, bytes, dict, *_SET_TYPES)):
         raise ValueError(
             f"y must be an array, a DataFrame, a sparse matrix or a list with one entry for each "
             f"row; got {type(y).__name__}."
         )
-    entries = list(y) if _is_series(y) or _is_object_vector(y) else y
+    entries = _listed(y) if _is_series(y) or _is_object_vector(y) else y
     if isinstance(entries, (list, tuple)) and _holds_label_lists(entries, declared):
         return _Targets("lists", [list(row) for row in entries])
-    return _read_array(y, declared)
+    holds_rows = isinstance(entries, list) and any(isinstance(row, _ROW_TYPES) for row in entries)
+    return _read_array(entries if holds_rows else y, declared, meaning)
 
 
 def _read_sparse(y: Any) -> Any:
@@ -221,14 +233,23 @@ def _read_sparse(y: Any) -> Any:
 
 def _read_frame(y: Any) -> np.ndarray:
     """Return a DataFrame's values; nullable columns give NaN where a value is missing."""
+    kinds = [getattr(dtype, "kind", "O") for dtype in y.dtypes]
+    for name, kind in zip(y.columns, kinds, strict=True):
+        if kind not in "biufO" or (kind == "O" and not _all_numbers(y[name])):
+            hint = f" For classes pass the column itself, y[{name!r}]." if len(kinds) == 1 else ""
+            raise ValueError(
+                "A DataFrame y must hold only 0 and 1, or booleans; column "
+                f"{name!r} holds values such as {next(iter(y[name]))!r}.{hint}"
+            )
     try:
-        numbers = y.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = y.to_numpy(dtype=np.float64, na_value=np.nan)
     except TypeError:  # not pandas: other data frames have no na_value
-        numbers = np.asarray(y.to_numpy(), dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"A DataFrame y must hold only 0 and 1, or booleans: {error}.") from error
-    kinds = {getattr(dtype, "kind", "O") for dtype in y.dtypes}
-    return numbers if kinds <= {"f"} or np.isnan(numbers).any() else _as_int(numbers)
+        values = np.asarray(y.to_numpy(), dtype=np.float64)
+    return values if set(kinds) <= {"f"} or np.isnan(values).any() else _as_int(values)
+
+
+def _all_numbers(values: Iterable[Any]) -> bool:
+    return all(_is_number(value) or _is_missing(value) for value in values)
 
 
 def _as_int(numbers: np.ndarray) -> np.ndarray:
@@ -236,7 +257,7 @@ def _as_int(numbers: np.ndarray) -> np.ndarray:
     return whole if (whole == numbers).all() else numbers
 
 
-def _read_array(y: Any, declared: Sequence[Any] | None) -> _Targets:
+def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> _Targets:
     try:
         array = np.asarray(y)
     except ValueError as error:
@@ -245,13 +266,19 @@ def _read_array(y: Any, declared: Sequence[Any] | None) -> _Targets:
             "names can be passed as sets); got rows of different lengths."
         ) from error
     if array.ndim == 1:
+        if (
+            array is not y
+            and array.dtype.kind == "U"
+            and not all(isinstance(label, str) for label in y)
+        ):
+            array = np.array(y, dtype=object)  # NumPy makes text of numbers and NaN beside text
         return _Targets("classes", _read_classes(array))
     if array.ndim != 2:
         raise ValueError(
             "y must have one dimension (classes) or two (label indicator); got "
             f"{array.ndim} dimensions, shape {array.shape}."
         )
-    if array.shape[1] == 1 and declared is None and not _is_indicator(array):
+    if array.shape[1] == 1 and _column_holds_classes(array, declared, meaning):
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape "
             "of y to (n_samples,), for example using ravel(). An indicator holds only 0 and 1.",
@@ -262,11 +289,21 @@ def _read_array(y: Any, declared: Sequence[Any] | None) -> _Targets:
     return _Targets("dense", array)
 
 
+def _column_holds_classes(
+    column: np.ndarray, declared: Sequence[Any] | None, meaning: str | None
+) -> bool:
+    if meaning is not None:
+        return meaning == "classes"
+    return not _is_indicator(column) if declared is None else len(declared) != 1
+
+
 def _read_classes(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind == "O":  # scikit-learn knows no type for mixed objects
+    if array.dtype.kind in "OmM":  # scikit-learn knows no type for mixed objects
         missing = [row for row, value in enumerate(array) if _is_missing(value)]
         if missing:
             raise ValueError(f"Input y contains NaN: the class in row {missing[0]} is missing.")
+        floats = [value for value in array if isinstance(value, (float, np.floating))]
+        check_classification_targets(np.array(floats or [0], dtype=np.float64))
     elif array.size:
         check_array(array, ensure_2d=False, dtype=None, input_name="y")
         check_classification_targets(array)
@@ -276,11 +313,25 @@ def _read_classes(array: np.ndarray) -> np.ndarray:
 def _is_missing(value: Any) -> bool:
     if isinstance(value, (float, np.floating)):
         return bool(np.isnan(value))
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (numbers.Number, np.bool_)) and not isinstance(value, complex)
+
+
+def _is_binary(value: Any) -> bool:
+    return _is_number(value) and value in (0, 1)
+
+
+def _listed(y: Any) -> list[Any]:
+    return y.to_list() if hasattr(y, "to_list") else list(y)
+
+
 def _is_series(y: Any) -> bool:
-    return hasattr(y, "to_numpy") and getattr(y, "ndim", None) == 1
+    return hasattr(y, "to_list") or (hasattr(y, "to_numpy") and getattr(y, "ndim", None) == 1)
 
 
 def _is_object_vector(y: Any) -> bool:
@@ -291,15 +342,14 @@ def _holds_label_lists(entries: Sequence[Any], declared: Sequence[Any] | None) -
     """Tell label lists from classes and from the rows of a nested indicator, by their types."""
     if any(isinstance(entry, _SET_TYPES) for entry in entries):
         _require_rows(entries, (*_SET_TYPES, *_ROW_TYPES))
-        return True
-    if not any(isinstance(entry, _ROW_TYPES) for entry in entries):
+    elif any(isinstance(entry, _ROW_TYPES) for entry in entries):
+        _require_rows(entries, _ROW_TYPES)
+        any_label = any(len(entry) for entry in entries)
+        if any_label and not any(isinstance(label, str) for entry in entries for label in entry):
+            return False
+    else:
         return False
-    _require_rows(entries, _ROW_TYPES)
-    if any(isinstance(label, str) for entry in entries for label in entry):
-        return True
-    if any(len(entry) for entry in entries):
-        return False
-    if declared is None:
+    if declared is None and not any(len(entry) for entry in entries):
         raise ValueError(
             "y holds only empty label lists, so the labels cannot be told. Pass all of them as "
             "label_names."
@@ -318,7 +368,7 @@ def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
 
 def _is_indicator(array: np.ndarray) -> bool:
     if array.dtype.kind == "O":
-        return all(type(value) is not str and value in (0, 1) for value in array.flat)
+        return all(map(_is_binary, array.flat))
     return array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all())
 
 
@@ -332,24 +382,35 @@ def _require_binary(values: Any, names: np.ndarray) -> None:
         columns, found = np.nonzero(bad)[1], values[bad]
     if not len(found):
         return
-    label, value = names[columns[0]], found[0]
-    if isinstance(value, (float, np.floating)) and np.isnan(value):
+    label, value = names.tolist()[columns[0]], found[:1].tolist()[0]
+    if _is_missing(value):
         raise ValueError(
             f"y must hold only 0 and 1; Input y contains NaN, first for label {label!r}. Leave "
             "rows with missing labels out, or fill them in."
         )
-    if isinstance(value, (float, np.floating)) and np.isinf(value):
+    if isinstance(value, float) and np.isinf(value):
         raise ValueError(
             f"y must hold only 0 and 1; Input y contains infinity, first for label {label!r}."
         )
-    hint = " For labels coded as -1 and 1 pass y > 0." if value == -1 else ""
     raise ValueError(
-        f"y must hold only 0 and 1 in a label indicator; got {value!r} for label {label!r}.{hint}"
+        f"y must hold only 0 and 1 in a label indicator; got {value!r} for label {label!r}."
+        f"{_hint(value)}"
     )
 
 
+def _hint(value: Any) -> str:
+    """Return what was probably meant by a value in an indicator that is neither 0 nor 1."""
+    if isinstance(value, (str, bytes)):
+        return " Rows of label names must be lists, tuples or sets of strings."
+    if value == -1:
+        return " For labels coded as -1 and 1 pass y > 0."
+    if isinstance(value, int):
+        return " For counts pass y > 0; rows of integer label names can be passed as sets."
+    return ""
+
+
 def _not_binary(values: np.ndarray) -> np.ndarray:
-    flat = [isinstance(value, str) or value not in (0, 1) for value in values.flat]
+    flat = [not _is_binary(value) for value in values.flat]
     return np.array(flat, dtype=bool).reshape(values.shape)
 
 
@@ -363,18 +424,30 @@ def _require_one_label(indicator: Any) -> None:
         )
 
 
-def _require_known(labels: Iterable[Any], index: dict[Any, int], names: np.ndarray) -> None:
+def _require_known(labels: Iterable[Any], index: Mapping[Any, int]) -> None:
     for label in labels:
-        if label not in index:
-            raise ValueError(
-                f"y holds the label {label!r}, which is not among those declared or seen at the "
-                f"first fit. {nearest_names(str(label), map(str, names))} Declare all labels with "
-                "label_names, or with classes in the first call of partial_fit."
-            )
+        if label in index:
+            continue
+        twin = next((known for known in index if str(known) == str(label)), None)
+        near = nearest_names(str(label), map(str, index))
+        if twin is not None:
+            near = f"{twin!r} is, of type {type(twin).__name__}."
+        raise ValueError(
+            f"y holds the label {label!r}, which is not among those declared or seen at the "
+            f"first fit. {near} Declare all labels with label_names, or with classes in the first "
+            "call of partial_fit."
+        )
 
 
 def _names_in(rows: Sequence[Iterable[Any]]) -> np.ndarray:
-    return _sorted_classes(list({label for row in rows for label in row}))
+    return _sorted_classes(_distinct(label for row in rows for label in row))
+
+
+def _distinct(labels: Iterable[Any]) -> list[Any]:
+    try:
+        return list(set(labels))
+    except TypeError as error:
+        raise ValueError(f"Label names must be strings, numbers or tuples: {error}.") from error
 
 
 def _sorted_classes(values: Any) -> np.ndarray:
@@ -401,21 +474,36 @@ def _indicator_names(targets: _Targets, declared: np.ndarray | None) -> np.ndarr
         raise ValueError(
             f"label_names must name each of the {n_labels} columns of y; got {len(names)} names."
         )
-    if declared is not None and targets.names is not None and list(declared) != list(targets.names):
+    if targets.names is not None and names.tolist() != targets.names.tolist():
         raise ValueError(
-            f"label_names must equal the columns of a DataFrame y, {list(targets.names)}; got "
-            f"{list(declared)}."
+            f"label_names must equal the columns of a DataFrame y, {targets.names.tolist()}; got "
+            f"{names.tolist()}."
         )
     return names
 
 
 def _name_array(names: Iterable[Any]) -> np.ndarray:
     """Return names as a 1-D array, of objects unless they are plain numbers or strings."""
-    listed = list(names)
-    if len(set(listed)) != len(listed):
+    if isinstance(names, (str, bytes, Mapping, *_SET_TYPES)):
+        raise ValueError(
+            "Label names must be a list or array in the order of the columns; got "
+            f"{type(names).__name__}."
+        )
+    listed = [_plain(name) for name in names]
+    if len(_distinct(listed)) != len(listed):
         twice = next(name for name in listed if listed.count(name) > 1)
         raise ValueError(f"Label names must differ from each other; {twice!r} stands twice.")
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
+    if any(map(_is_missing, listed)):
+        raise ValueError(f"Label names must not be missing; got {listed}.")
+    objects = np.empty(len(listed), dtype=object)
+    objects[:] = listed
     kinds = {type(name) for name in listed}
-    return np.array(listed) if len(kinds) == 1 and kinds <= {str, int} else array
+    if len(kinds) != 1 or not kinds <= {str, int, float, bool}:
+        return objects
+    array = np.array(listed)
+    return array if array.tolist() == listed else objects  # NumPy drops zeros that end a string
+
+
+def _plain(name: Any) -> Any:
+    """Return NumPy's numbers and strings as Python's."""
+    return name.item() if isinstance(name, np.generic) and name.dtype.kind in "biufU" else name

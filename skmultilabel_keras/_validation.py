@@ -7,7 +7,7 @@ Does not own: targets (``_target_encoder``) or which parameters exist (``_parame
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from sklearn.utils.validation import validate_data
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
+# Names that a message lists where none is near.
+_NAMES_LISTED = 20
+
 
 def nearest_names(name: str, legal: Iterable[str]) -> str:
     """Return the part of an error message that names what was probably meant."""
@@ -24,10 +27,13 @@ def nearest_names(name: str, legal: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
-    return f"Legal names: {', '.join(known)}." if known else "There are none."
+    listed, more = ", ".join(known[:_NAMES_LISTED]), len(known) - _NAMES_LISTED
+    if more > 0:
+        listed += f" and {more} more"
+    return f"Legal names: {listed}." if known else "There are none."
 
 
-def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
+def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0) -> Any:
     """Check features and set or compare what is known of them on ``estimator``.
 
     Parameters
@@ -39,6 +45,8 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
         Numeric, finite, of two or more dimensions; no rows only where ``reset`` is False.
     reset : bool
         True in ``fit``, False afterwards.
+    min_samples : int, default=0
+        Rows that there must be: 1 for training.
 
     Returns
     -------
@@ -48,8 +56,9 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     Raises
     ------
     ValueError
-        For text, missing or infinite values, or shapes and names other than in ``fit``.
+        For text, dates, missing or infinite values, or shapes and names other than in ``fit``.
     """
+    _reject_masked(X, "X")
     _reject_text(X)
     X_checked = validate_data(
         estimator,
@@ -58,8 +67,10 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
         accept_sparse="csr",
         allow_nd=True,
         ensure_all_finite=False,
-        ensure_min_samples=1 if reset else 0,
+        ensure_min_samples=min_samples,
     )
+    if 0 in X_checked.shape[2:]:  # scikit-learn looks at two dimensions only
+        raise ValueError(f"Found array with 0 feature(s) (shape={X_checked.shape}) in X.")
     _reject_non_finite(X_checked, getattr(X, "columns", None))
     if reset:
         estimator.X_shape_ = X_checked.shape
@@ -81,6 +92,12 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
     """
     if sample_weight is None:
         return None
+    _reject_masked(sample_weight, "sample_weight")
+    kind = "O" if sparse.issparse(sample_weight) else np.asarray(sample_weight).dtype.kind
+    if kind not in "biufO":
+        raise ValueError(
+            f"sample_weight must hold one number for each row of X; got {sample_weight!r}."
+        )
     weight = check_array(
         sample_weight,
         ensure_2d=False,
@@ -107,31 +124,59 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
     return weight
 
 
+def _reject_masked(values: Any, name: str) -> None:
+    """Raise for masked entries, which NumPy and scikit-learn would use as if they were not."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with missing values, which are not supported. Fill them in, "
+            "or leave their rows out."
+        )
+
+
 def _reject_text(X: Any) -> None:
-    """Raise for strings, naming the column and a value, where they can be told cheaply."""
+    """Raise for strings and dates, naming the column, where they can be told cheaply."""
     if sparse.issparse(X):
         return
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        columns = [(name, X[name]) for name in X.columns if _may_hold_text(X[name].dtype)]
-    else:
-        values = X if isinstance(X, np.ndarray) else _as_object_array(X)
-        if values is None or values.ndim != 2 or not _may_hold_text(values.dtype):
-            return
-        columns = [(j, values[:, j]) for j in range(values.shape[1])]
-    for name, column in columns:
+    for name, column in _doubtful_columns(X):
+        dtype = getattr(column, "dtype", None)
+        if getattr(dtype, "kind", "O") in "mM":
+            raise ValueError(
+                f"X must be numeric; column {name!r} holds dates or times ({dtype}). Turn them "
+                "into numbers before, for example into days since a date."
+            )
         text = next((value for value in column if isinstance(value, str)), None)
         if text is not None:
+            where = "it" if name is None else f"column {name!r}"
             raise ValueError(
-                f"X must be numeric; column {name!r} holds text such as {text!r}. Encode it "
-                "before, for example with OneHotEncoder in a ColumnTransformer, or with "
-                "TfidfVectorizer for documents."
+                f"X must be numeric; {where} holds text such as {str(text)!r}. Encode it before, "
+                "for example with OneHotEncoder in a ColumnTransformer, or with TfidfVectorizer "
+                "for documents."
             )
 
 
-def _as_object_array(X: Any) -> np.ndarray | None:
-    """Return nested lists that hold a string as an array, None for anything else."""
-    if not isinstance(X, (list, tuple)):
-        return None
+def _doubtful_columns(X: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield names and values of the columns that may hold text or dates; None names all of X."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        for place, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+            if _may_hold_text(dtype):
+                yield name, X.iloc[:, place] if hasattr(X, "iloc") else X[name]
+        return
+    if isinstance(X, (list, tuple)):
+        values = _as_object_array(X)
+    else:
+        values = X if hasattr(X, "dtype") and hasattr(X, "ndim") else None
+    if values is None or not _may_hold_text(values.dtype):
+        return
+    if values.ndim == 1:
+        yield None, values
+    elif values.ndim == 2:
+        yield from enumerate(values.T)
+
+
+def _as_object_array(X: Sequence[Any]) -> np.ndarray | None:
+    """Return lists of strings, or of lists that hold one, as an array; None for anything else."""
+    if X and all(isinstance(row, str) for row in X):
+        return np.array(X, dtype=object)
     rows = [row for row in X if isinstance(row, (list, tuple))]
     if len(rows) != len(X) or not any(isinstance(value, str) for row in rows for value in row):
         return None
@@ -140,7 +185,7 @@ def _as_object_array(X: Any) -> np.ndarray | None:
 
 
 def _may_hold_text(dtype: Any) -> bool:
-    return getattr(dtype, "kind", "O") in "OUS"
+    return getattr(dtype, "kind", "O") in "OUSmM"
 
 
 def _reject_non_finite(X: Any, columns: Any) -> None:
@@ -149,9 +194,12 @@ def _reject_non_finite(X: Any, columns: Any) -> None:
     if values.dtype.kind != "f" or values.size == 0:
         return
     # One pass without a temporary array decides the common case.
-    if np.isfinite(values.sum(dtype=np.float64)) and _fits_float32(values):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum(dtype=np.float64)
+    if np.isfinite(total) and _fits_float32(values):
         return
-    bad = ~(np.abs(values) <= _FLOAT32_MAX)
+    # A limit beyond the dtype's own would itself become infinite.
+    bad = ~(np.abs(values) <= min(_FLOAT32_MAX, float(np.finfo(values.dtype).max)))
     if not bad.any():
         return
     if sparse.issparse(X):

@@ -24,7 +24,8 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     y : {ndarray, sparse matrix} of shape (n_samples, n_labels) or ndarray of shape (n_samples,)
         Label indicator, or integer codes of classes.
     validation_split : float
-        Share of the rows to set aside, in (0, 1). At least one row is drawn, and one is left.
+        Share of the rows to set aside, in (0, 1). At least one row is drawn, and one is left;
+        proportions of labels come before sizes, so the share is met to about a tenth.
     seed : int
         Seed of the draw.
 

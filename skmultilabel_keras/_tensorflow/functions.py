@@ -13,7 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
+from skmultilabel_keras._compat import fresh_names
 from skmultilabel_keras._rows import Rows
 
 
@@ -48,8 +50,9 @@ class NetworkFunctions:
         return self._step("test_step", example)
 
     def forget_steps(self) -> None:
-        """Drop the traces that only training needs."""
+        """Drop the traces that only training needs, and what TensorFlow keeps for them."""
         self._steps.clear()
+        context.context().clear_kernel_cache()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for one batch of dense features."""
@@ -62,9 +65,11 @@ class NetworkFunctions:
         if model.run_eagerly:
             return model.predict_step
         # TensorFlow counts traces by code object and would warn after a few models; not so here.
-        return tf.function(
-            functools.partial(model.predict_step), input_signature=[_free_batch(x)], autograph=False
-        )
+        run = functools.partial(model.predict_step)
+        function = tf.function(run, input_signature=[_free_batch(x)], autograph=False)
+        with fresh_names():
+            function.get_concrete_function()
+        return function
 
     def _step(self, name: str, example: Rows) -> Callable[..., dict[str, Any]]:
         batch = tuple(

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmultilabel_keras._compat import fresh_names
 from skmultilabel_keras._rows import Rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 
@@ -56,6 +57,20 @@ def train(
     ValueError
         If the loss or a weight becomes NaN or infinite.
     """
+    with fresh_names():
+        return _train(functions, rows, validation, plan)
+
+
+def epoch_order(n_rows: int, seed: int, epoch: int, *, shuffle: bool) -> np.ndarray:
+    """Return the order of the rows in an epoch, a function of seed and epoch alone."""
+    if not shuffle:
+        return np.arange(n_rows)
+    return np.random.default_rng([seed, epoch]).permutation(n_rows)
+
+
+def _train(
+    functions: NetworkFunctions, rows: Rows, validation: Rows | None, plan: TrainingPlan
+) -> dict[str, list[float]]:
     model = functions.model
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks,
@@ -92,13 +107,6 @@ def train(
     callbacks.on_train_end(logs)
     _check_finite_weights(model)
     return history
-
-
-def epoch_order(n_rows: int, seed: int, epoch: int, *, shuffle: bool) -> np.ndarray:
-    """Return the order of the rows in an epoch, a function of seed and epoch alone."""
-    if not shuffle:
-        return np.arange(n_rows)
-    return np.random.default_rng([seed, epoch]).permutation(n_rows)
 
 
 def _run_epoch(

@@ -1,0 +1,34 @@
+"""Shared fixtures: small data, quiet TensorFlow, the folder of real data."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from sklearn.datasets import make_multilabel_classification
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def multilabel_data():
+    """Return 120 rows of 8 features with 3 labels."""
+    X, Y = make_multilabel_classification(120, 8, n_classes=3, random_state=0)
+    return X.astype(np.float32), Y
+
+
+@pytest.fixture
+def make_classifier():
+    """Return a function that makes a small, seeded classifier that trains in a moment."""
+    from skmultilabel_keras import KerasMultiLabelClassifier
+
+    def make(**params):
+        defaults = {"random_state": 0, "epochs": 3, "model__hidden_layer_sizes": (8,)}
+        if "model" in params:
+            del defaults["model__hidden_layer_sizes"]
+        return KerasMultiLabelClassifier(**{**defaults, **params})
+
+    return make

@@ -1,0 +1,76 @@
+"""scikit-learn's own checks, on the default estimator and three unlike it."""
+
+import keras
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmultilabel_keras import KerasMultiLabelClassifier
+
+# Both look at the classes of SciKeras from which the estimator inherits.
+EXPECTED_TO_FAIL = {
+    "check_mixin_order": "SciKeras' KerasClassifier names BaseWrapper before ClassifierMixin",
+    "check_estimator_tags_renamed": "SciKeras' BaseWrapper defines _more_tags",
+}
+
+
+def build_selu(meta, units=24):
+    """Return a network as users write them, which ends in an activation."""
+    inputs = keras.Input(meta["X_shape_"][1:])
+    x = keras.layers.Dense(units, activation="selu")(keras.layers.BatchNormalization()(inputs))
+    activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
+    if meta["n_units_"] == 1 and activation == "softmax":
+        activation = None  # Keras warns of a softmax over one class
+    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], activation=activation)(x))
+
+
+OTHERS = [
+    KerasMultiLabelClassifier(
+        "linear",
+        batch_size=-1,
+        epochs=60,
+        optimizer="rmsprop",
+        optimizer__learning_rate=0.05,
+        metrics=["accuracy"],
+    ),
+    KerasMultiLabelClassifier(
+        "mlp",
+        model__hidden_layer_sizes=(32, 16),
+        model__dropout=0.1,
+        early_stopping=True,
+        n_iter_no_change=20,
+        validation_split=0.15,
+        epochs=150,
+    ),
+    KerasMultiLabelClassifier(build_selu, model__units=32, epochs=150, optimizer="nadam"),
+]
+
+
+def expected_to_fail(estimator):
+    return EXPECTED_TO_FAIL
+
+
+@parametrize_with_checks([KerasMultiLabelClassifier()], expected_failed_checks=expected_to_fail)
+def test_default(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(OTHERS, expected_failed_checks=expected_to_fail)
+def test_others(estimator, check):
+    check(estimator)
+
+
+def test_multilabel_checks_are_among_them():
+    """The checks for indicators run only where the tags say that they should."""
+    from sklearn.utils.estimator_checks import estimator_checks_generator
+
+    names = {
+        getattr(check, "func", check).__name__
+        for _, check in estimator_checks_generator(KerasMultiLabelClassifier())
+    }
+    assert {
+        "check_classifiers_multilabel_representation_invariance",
+        "check_classifiers_multilabel_output_format_predict",
+        "check_classifiers_multilabel_output_format_predict_proba",
+        "check_classifiers_multilabel_output_format_decision_function",
+    } <= names
