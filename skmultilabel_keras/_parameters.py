@@ -116,7 +116,7 @@ def check_parameter_names(
         of_function = set() if function is None else function_parameters(function)
         if of_function is None or name in of_function:
             continue
-        if separator:
+        if rest:
             legal = [f"{known}__{rest}" for known in PREFIXES]
         else:
             legal = [*declared, *of_function]
@@ -150,11 +150,14 @@ def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., A
     }
     for prefix, names in legal.items():
         for name in routed[prefix]:
-            _require_legal(f"{prefix}__", name.partition("__")[0], names)
+            if not (name.startswith("callbacks__") and "callbacks" in names):
+                _require_legal(f"{prefix}__", name, names)
+    for callbacks in ("fit__callbacks", "predict__callbacks"):
+        check_names(f"{callbacks}__", params_behind(params, callbacks), params.get(callbacks))
     of_function = set() if function is None else function_parameters(function)
-    if of_function is not None:
-        for name in routed["model"]:
-            _require_legal("model__", name, of_function)
+    for name in routed["model"]:
+        any_name = {name.partition("__")[0]}
+        _require_legal("model__", name, any_name if of_function is None else of_function)
     if params.get("loss") is None:  # the head chooses among these once there is a network
         for name in routed.pop("loss"):
             _require_legal("loss__", name, _HEAD_LOSS_PARAMETERS)
@@ -197,10 +200,10 @@ def check_names(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
     elif isinstance(target, Mapping):
         _check_entries(prefix, routed, {str(key): item for key, item in target.items()})
     elif inspect.isclass(target):
-        for name in routed:
-            first = name.partition("__")[0]
-            if not first.isdigit():
+        for first in {name.partition("__")[0] for name in routed}:
+            if not first.isdigit():  # SciKeras' way to pass arguments by position
                 _require_legal(prefix, first, class_parameters(target))
+            check_names(f"{prefix}{first}__", params_behind(routed, first), routed.get(first))
     else:
         name = next(iter(routed))
         raise ValueError(
@@ -210,29 +213,34 @@ def check_names(prefix: str, routed: Mapping[str, Any], target: Any) -> None:
 
 
 def _check_entries(prefix: str, routed: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
-    shared = {
-        name
-        for item in entries.values()
+    """Check names for one entry, ``0__name``, and names for all of them, ``name``."""
+    legal = {
+        f"{start}{name}"
+        for key, item in entries.items()
         if inspect.isclass(item)
         for name in class_parameters(item)
+        for start in ("", f"{key}__")
     }
-    for name, value in routed.items():
-        first, _, rest = name.partition("__")
-        if first in entries:
-            check_names(f"{prefix}{first}__", {rest: value}, entries[first])
-        else:
-            _require_legal(prefix, first, {*shared, *entries})
+    for name in routed:
+        first, separator, _ = name.partition("__")
+        if not (separator and first in entries):
+            _require_legal(prefix, name, legal)
+    for key, item in entries.items():
+        check_names(f"{prefix}{key}__", params_behind(routed, key), item)
 
 
 def class_parameters(target: type) -> set[str]:
-    """Return the names that a class and its bases take in their constructors."""
-    return {
-        p.name
-        for base in target.__mro__
-        if "__init__" in vars(base) and base is not object
-        for p in inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
-    }
+    """Return the names that a class takes in its constructor, and hands on to its bases'."""
+    names: set[str] = set()
+    for base in target.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        names |= {p.name for p in parameters if p.kind in named and p.name != "self"}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names
 
 
 _HEAD_LOSS_PARAMETERS = class_parameters(keras.losses.BinaryCrossentropy) | class_parameters(
@@ -268,10 +276,16 @@ def metric_classes(metrics: Any) -> Any:
     return metrics
 
 
+def _in_list(metrics: Any) -> Any:
+    """Return a single metric as the list that it is compiled as."""
+    single = metrics is not None and not isinstance(metrics, (list, tuple, Mapping))
+    return [metrics] if single else metrics
+
+
 _RESOLVERS: dict[str, Callable[[Any], Any]] = {
     "optimizer": optimizer_class,
     "loss": loss_class,
-    "metrics": metric_classes,
+    "metrics": lambda metrics: metric_classes(_in_list(metrics)),
     "callbacks": lambda callbacks: callbacks,
 }
 

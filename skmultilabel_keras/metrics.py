@@ -475,8 +475,8 @@ _AVERAGES = {
 def _count(
     total: Callable[[Any, Any], _Floats], y_true: Any, y_pred: Any, row_weight: Any = None
 ) -> _Counts:
-    # Counts that are equal by definition are sums of equal terms in equal order: 0/0 and 1 stay
-    # exact under any weights, which differences of such sums would not ensure.
+    # Sums of the same terms in the same order: ratios that are 0/0 or 1 are so exactly, whatever
+    # the weights.
     matrices = (y_true, y_pred, y_true.multiply(y_pred).tocsr())
     return _Counts(*(total(entries, row_weight) for entries in matrices))
 

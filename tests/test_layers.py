@@ -1,0 +1,77 @@
+"""Imports run one way, and what does without Keras stays without it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skmultilabel_keras
+
+PACKAGE = Path(skmultilabel_keras.__file__).parent
+
+# From the top down: a module imports only from layers below its own.
+LAYERS = [
+    {"_classifier"},
+    {"_tensorflow.training", "_tensorflow.prediction", "_building"},
+    {"_tensorflow.functions", "_heads", "_parameters", "networks"},
+    {"_target_encoder", "_rows", "model_selection", "metrics", "datasets"},
+    {"_validation"},
+    {"_compat"},
+]
+
+WITHOUT_KERAS = ("metrics", "model_selection", "datasets", "_target_encoder", "_rows")
+
+
+def module_names():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if not name.endswith("__init__"):
+            yield name, path
+
+
+def imported_here(path):
+    """Return the package's modules that a file imports, at any depth of its code."""
+    prefix = "skmultilabel_keras."
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(prefix):
+            yield node.module.removeprefix(prefix)
+
+
+def depth(name):
+    return next(i for i, layer in enumerate(LAYERS) if name in layer)
+
+
+def test_every_module_has_a_layer():
+    assert {name for name, _ in module_names()} == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize(("name", "path"), list(module_names()), ids=lambda value: str(value)[-30:])
+def test_imports_run_one_way(name, path):
+    for other in imported_here(path):
+        below = depth(other) > depth(name)
+        assert below, f"{name} imports {other}, which is not below it"
+
+
+@pytest.mark.parametrize("name", WITHOUT_KERAS)
+def test_light_modules_load_without_keras(name):
+    code = (
+        f"import sys, skmultilabel_keras.{name}; "
+        "assert not {'keras', 'tensorflow', 'scikeras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names():
+    """The public surface is listed here as well, so that no change to it goes unseen."""
+    assert skmultilabel_keras.__all__ == [
+        "KerasMultiLabelClassifier",
+        "get_multilabel_scorer",
+        "load_digit_scenes",
+        "multilabel_scorers",
+    ]
+    assert all(getattr(skmultilabel_keras, name) for name in skmultilabel_keras.__all__)
+    assert set(skmultilabel_keras.__all__) <= set(dir(skmultilabel_keras))
+    with pytest.raises(AttributeError, match="no attribute 'KerasMultilabelClassifier'"):
+        _ = skmultilabel_keras.KerasMultilabelClassifier
