@@ -597,7 +597,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
             ),
             epochs=first + options["epochs"],
             initial_epoch=first,
-            epochs_before=self._epochs_trained,
+            epochs_before=self._epochs_trained - (first if keep_history else 0),
             seed=self._seed,
             callbacks=callbacks,
             **{name: options[name] for name in _PLANNED if name in options},
@@ -721,13 +721,10 @@ class KerasMultiLabelClassifier(KerasClassifier):
         -------
         float
         """
-        y_pred = self.predict(X)
-        encoder = self.target_encoder_
-        if encoder.meaning_ == "indicator":
-            y = encoder.decode(encoder.transform(y))
-        return self.scorer(
-            y, y_pred, sample_weight=sample_weight, **params_behind(self.get_params(), "score")
-        )
+        outputs = self._outputs(X, {})
+        y_true, y_pred = self.target_encoder_.pair(y, self._reading.decide(outputs))
+        options = params_behind(self.get_params(), "score")
+        return self.scorer(y_true, y_pred, sample_weight=sample_weight, **options)
 
     def _outputs(self, X: Any, call: Mapping[str, Any]) -> np.ndarray:
         check_is_fitted(self)

@@ -116,10 +116,7 @@ def check_parameter_names(
         of_function = set() if function is None else function_parameters(function)
         if of_function is None or name in of_function:
             continue
-        if rest:
-            legal = [f"{known}__{rest}" for known in PREFIXES]
-        else:
-            legal = [*declared, *of_function]
+        legal = [f"{known}__{rest}" for known in PREFIXES] if rest else [*declared, *of_function]
         raise error(f"{owner} has no parameter {name!r}. {nearest_names(name, legal)}")
 
 

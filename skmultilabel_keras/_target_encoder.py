@@ -121,8 +121,10 @@ class TargetEncoder(BaseEstimator):
                 "labels. Pass one column for each label."
             )
         if targets.container == "lists":
-            return self._indicator_of_lists(targets.values)
-        indicator = self._checked_indicator(targets)
+            _require_known((label for row in targets.values for label in row), self._index())
+            indicator = self._indicator_of_lists(targets.values)
+        else:
+            indicator = self._checked_indicator(targets)
         if self.exclusive:
             _require_one_label(indicator)
         return indicator
@@ -142,6 +144,32 @@ class TargetEncoder(BaseEstimator):
             return make(decisions, dtype=self._dtype)
         return decisions.astype(self._dtype)
 
+    def pair(self, y: Any, decisions: np.ndarray) -> tuple[Any, Any]:
+        """Return truth and decisions in one form, for a metric to compare.
+
+        Labels that ``fit`` did not see are no error in the truth: no prediction can hold them.
+
+        Parameters
+        ----------
+        y : object
+            True targets, in any container.
+        decisions : ndarray of shape (n_samples, n_labels) or (n_samples,)
+            Boolean indicator, or codes of classes.
+
+        Returns
+        -------
+        y_true, y_pred : pair of 1-D classes or of indicators
+        """
+        if self.meaning_ == "classes":
+            return y, self.decode(decisions)
+        targets = read_targets(y, declared=self.label_names_ if self._listed() else None)
+        if targets.container != "lists":
+            return self.decode(self.transform(y)), self.decode(decisions)
+        index = self._index()
+        unknown = [[any(label not in index for label in row)] for row in targets.values]
+        truth = self._indicator_of_lists(targets.values)
+        return np.hstack([truth, unknown]), np.hstack([decisions, np.zeros_like(unknown)])
+
     def _listed(self) -> bool:
         return self.container_ == "lists" or self.label_names is not None
 
@@ -150,20 +178,20 @@ class TargetEncoder(BaseEstimator):
             listed = targets.container == "lists"
             found = "lists of labels" if listed else f"an indicator of shape {targets.values.shape}"
             raise ValueError(f"y must be a 1-D array of classes, as in fit; got {found}.")
-        index = {label: code for code, label in enumerate(self.label_names_.tolist())}
+        index = self._index()
         labels = targets.values.tolist()
         _require_known(labels, index)
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
 
     def _indicator_of_lists(self, rows: Sequence[Iterable[Any]]) -> np.ndarray:
-        index = {label: column for column, label in enumerate(self.label_names_.tolist())}
-        _require_known((label for row in rows for label in row), index)
+        index = self._index()
         indicator = np.zeros((len(rows), self.n_labels_), dtype=np.float32)
         for row, labels in enumerate(rows):
-            indicator[row, [index[label] for label in labels]] = 1
-        if self.exclusive:
-            _require_one_label(indicator)
+            indicator[row, [index[label] for label in labels if label in index]] = 1
         return indicator
+
+    def _index(self) -> dict[Any, int]:
+        return {label: column for column, label in enumerate(self.label_names_.tolist())}
 
     def _checked_indicator(self, targets: _Targets) -> Any:
         values = targets.values
@@ -327,7 +355,7 @@ def _is_binary(value: Any) -> bool:
 
 
 def _listed(y: Any) -> list[Any]:
-    return y.to_list() if hasattr(y, "to_list") else list(y)
+    return y.tolist() if hasattr(y, "tolist") else y.to_list()
 
 
 def _is_series(y: Any) -> bool:
@@ -375,7 +403,7 @@ def _is_indicator(array: np.ndarray) -> bool:
 def _require_binary(values: Any, names: np.ndarray) -> None:
     """Raise unless an indicator holds nothing but 0 and 1."""
     if sparse.issparse(values):
-        bad = values.data != 1
+        bad = (values.data != 1) | (values.dtype.kind not in "biuf")
         columns, found = values.indices[bad], values.data[bad]
     else:
         bad = ~np.isin(values, (0, 1)) if values.dtype.kind in "biuf" else _not_binary(values)

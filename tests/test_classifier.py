@@ -1,0 +1,471 @@
+"""What the estimator does with its parameters, and what it holds after fit."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.utils import get_tags
+
+from skmultilabel_keras import KerasMultiLabelClassifier, load_digit_scenes
+
+# Parameters.
+
+
+def test_tags():
+    tags = get_tags(KerasMultiLabelClassifier())
+    assert is_classifier(KerasMultiLabelClassifier())
+    assert tags.classifier_tags.multi_label
+    assert tags.input_tags.sparse
+    assert tags.target_tags.required
+
+
+def test_get_and_set_params_hold_routed_ones_too():
+    clf = KerasMultiLabelClassifier(epochs=5, optimizer__learning_rate=0.1)
+    assert clf.optimizer__learning_rate == 0.1
+    assert clf.set_params(optimizer__learning_rate=0.2, model__dropout=0.5, epochs=7) is clf
+    assert {"optimizer__learning_rate": 0.2, "model__dropout": 0.5, "epochs": 7}.items() <= (
+        clf.get_params().items()
+    )
+    clf.optimizer__learning_rate = 0.3
+    assert clf.get_params()["optimizer__learning_rate"] == 0.3
+    assert clone(clf).get_params() == clf.get_params()
+    assert "optimizer__learning_rate=0.3" in repr(clf)
+
+
+def test_setting_a_wrong_name_sets_nothing():
+    clf = KerasMultiLabelClassifier()
+    with pytest.raises(ValueError, match="epochz"):
+        clf.set_params(epochs=9, epochz=9)
+    assert clf.epochs == 100
+
+
+def test_parameters_of_a_model_function_need_no_prefix(multilabel_data):
+    """As in SciKeras."""
+
+    def build(meta, units):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        x = keras.layers.Dense(units)(inputs)
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(x))
+
+    clf = KerasMultiLabelClassifier(build, units=7, epochs=1).fit(*multilabel_data)
+    assert clf.model_.layers[1].units == 7
+    clf.set_params(units=9).fit(*multilabel_data)
+    assert clf.model_.layers[1].units == 9
+    with pytest.raises(TypeError, match=r"no parameter 'unit'.*'units'"):
+        KerasMultiLabelClassifier(build, unit=7)
+
+
+def test_what_a_model_function_is_told(multilabel_data):
+    told = {}
+
+    def build(meta, compile_kwargs, params):
+        told.update(meta=meta, compile_kwargs=compile_kwargs, params=params)
+        return keras.Sequential([keras.Input(meta["X_shape_"][1:]), keras.layers.Dense(3)])
+
+    X, Y = multilabel_data
+    clf = KerasMultiLabelClassifier(build, epochs=1, optimizer="sgd", optimizer__momentum=0.5)
+    clf.fit(pd.DataFrame(X, columns=list("abcdefgh")), pd.DataFrame(Y, columns=list("xyz")))
+
+    meta = told["meta"]
+    assert (meta["n_features_in_"], meta["X_shape_"], meta["n_units_"]) == (8, (120, 8), 3)
+    assert (meta["n_classes_"], meta["n_labels_"], meta["n_outputs_"]) == (3, 3, 1)
+    assert meta["target_type_"] == "multilabel-indicator"
+    assert list(meta["label_names_"]) == list("xyz")
+    assert list(meta["feature_names_in_"]) == list("abcdefgh")
+    assert told["compile_kwargs"]["optimizer"].momentum == 0.5
+    assert told["params"]["epochs"] == 1
+
+
+def test_a_method_of_a_subclass_may_build_the_network(multilabel_data):
+    class Own(KerasMultiLabelClassifier):
+        def _keras_build_fn(self, meta):
+            return keras.Sequential([keras.Input(meta["X_shape_"][1:]), keras.layers.Dense(3)])
+
+    assert Own(model=None, epochs=1).fit(*multilabel_data).model_.count_params() == 27
+
+
+def test_call_wins_over_routed_wins_over_declared(multilabel_data):
+    clf = KerasMultiLabelClassifier(epochs=2, random_state=0)
+    assert clf.fit(*multilabel_data).n_iter_ == 2
+    clf.set_params(fit__epochs=3)
+    assert clf.fit(*multilabel_data).n_iter_ == 3
+    assert clf.fit(*multilabel_data, epochs=4).n_iter_ == 4
+
+
+# Losses, metrics, optimizers.
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        None,
+        "binary_crossentropy",
+        "bce",
+        "BinaryCrossentropy",
+        keras.losses.BinaryCrossentropy,
+        keras.losses.binary_crossentropy,
+        keras.losses.BinaryCrossentropy(from_logits=True),
+    ],
+    ids=str,
+)
+def test_ways_to_name_a_loss_are_one(loss, multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier(loss=loss).fit(X, Y)
+    assert np.array_equal(
+        clf.decision_function(X), make_classifier().fit(X, Y).decision_function(X)
+    )
+
+
+def test_routed_parameters_reach_loss_and_optimizer(multilabel_data, make_classifier):
+    clf = make_classifier(loss__label_smoothing=0.1, optimizer="sgd", optimizer__momentum=0.9)
+    clf.fit(*multilabel_data)
+    assert clf.model_.loss.get_config()["label_smoothing"] == 0.1
+    assert clf.model_.optimizer.momentum == 0.9
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_metrics_are_computed_on_probabilities(activation, multilabel_data):
+    X, Y = multilabel_data
+    network = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, activation)])
+    metrics = ["accuracy", "auc", keras.metrics.Precision, keras.metrics.Recall(name="r")]
+    clf = KerasMultiLabelClassifier(network, metrics=metrics, epochs=2, random_state=0)
+    clf.fit(X, Y, validation_data=(X, Y))
+    proba = clf.predict_proba(X)
+
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(((proba > 0.5) == Y).mean(), abs=1e-6)
+    recall = (proba > 0.5)[Y == 1].mean()
+    assert clf.history_["val_r"][-1] == pytest.approx(recall, abs=1e-6)
+    assert {"loss", "accuracy", "auc", "precision", "r"} <= set(clf.history_)
+
+
+def test_history_of_the_loss_is_the_loss(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier().fit(X, Y, validation_data=(X, Y))
+    proba = clf.predict_proba(X).astype(np.float64)
+    expected = np.mean([log_loss(Y[:, j], proba[:, j], labels=[0, 1]) for j in range(3)])
+    assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
+
+
+# Keras models.
+
+
+def compiled(**compile_args):
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, "sigmoid")])
+    model.compile(**{"optimizer": "sgd", "loss": "binary_crossentropy", **compile_args})
+    return model
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+@pytest.mark.parametrize("compile_it", [False, True])
+def test_keras_models_of_every_kind_agree(activation, compile_it, multilabel_data):
+    X, Y = multilabel_data
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, activation)])
+    rate = 0.05
+    if compile_it:
+        loss = keras.losses.BinaryCrossentropy(from_logits=activation is None)
+        model.compile(keras.optimizers.SGD(rate), loss)
+    clf = KerasMultiLabelClassifier(
+        model, epochs=2, random_state=0, optimizer="sgd", optimizer__learning_rate=rate
+    ).fit(X, Y)
+    reference = KerasMultiLabelClassifier(
+        "linear",
+        model__standardize=False,
+        epochs=2,
+        random_state=0,
+        optimizer="sgd",
+        optimizer__learning_rate=rate,
+        warm_start=True,
+    ).initialize(X, Y)
+    reference.model_.set_weights(model.get_weights())
+    reference.fit(X, Y)
+
+    proba = clf.predict_proba(X)
+    assert ((proba >= 0) & (proba <= 1)).all()
+    np.testing.assert_allclose(proba, reference.predict_proba(X), atol=1e-5)
+    np.testing.assert_allclose(
+        clf.decision_function(X), reference.decision_function(X), atol=2e-2, rtol=1e-3
+    )
+
+
+def test_a_compiled_model_keeps_its_optimizer(multilabel_data):
+    clf = KerasMultiLabelClassifier(compiled(optimizer=keras.optimizers.SGD(0.25)), epochs=1)
+    clf.fit(*multilabel_data)
+    assert float(clf.model_.optimizer.learning_rate) == 0.25
+    assert type(clf.model_.optimizer) is keras.optimizers.SGD
+
+
+def test_warm_start_trains_a_given_model_in_place(multilabel_data):
+    model = compiled()
+    weights = model.get_weights()[0]
+    clf = KerasMultiLabelClassifier(model, epochs=1, warm_start=True).fit(*multilabel_data)
+    assert clf.model_ is model
+    assert not np.array_equal(weights, model.get_weights()[0])
+    assert clone(clf).model is not model
+
+
+def test_clones_share_a_model_that_is_not_trained_in_place():
+    model = compiled()
+    assert clone(KerasMultiLabelClassifier(model)).model is model
+
+
+# Validation and early stopping.
+
+
+def test_validation_rows_keep_the_proportions_of_labels(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(400, 3)), (rng.random((400, 4)) < [0.5, 0.3, 0.1, 0.05]).astype(int)
+    drawn = {}
+    original = KerasMultiLabelClassifier._set_aside
+
+    def spy(self, *args):
+        drawn["train"], drawn["validation"] = original(self, *args)
+        return drawn["train"], drawn["validation"]
+
+    monkeypatch.setattr(KerasMultiLabelClassifier, "_set_aside", spy)
+    KerasMultiLabelClassifier(validation_split=0.25, epochs=1, random_state=0).fit(X, Y)
+
+    rows = drawn["validation"].index
+    assert len(rows) == pytest.approx(100, abs=4)
+    assert not set(rows) & set(drawn["train"].index)
+    assert rows.min() < 100  # not the last rows
+    assert np.allclose(Y[rows].sum(axis=0), Y.sum(axis=0) / 4, atol=2)
+
+
+def test_early_stopping_brings_the_best_weights_back(multilabel_data):
+    X, Y = multilabel_data
+    clf = KerasMultiLabelClassifier(
+        random_state=0, early_stopping=True, n_iter_no_change=4, epochs=300,
+        optimizer__learning_rate=0.05,
+    )  # fmt: skip
+    clf.fit(X[:60], Y[:60], validation_data=(X[60:], Y[60:]))
+    losses = clf.history_["val_loss"]
+    best = int(np.argmin(losses))
+
+    assert clf.n_iter_ == len(losses) == best + 5 < 300
+    proba = clf.predict_proba(X[60:]).astype(np.float64)
+    now = np.mean([log_loss(Y[60:, j], proba[:, j], labels=[0, 1]) for j in range(3)])
+    assert now == pytest.approx(losses[best], rel=1e-4)
+
+
+def test_early_stopping_sets_a_tenth_aside(multilabel_data, make_classifier):
+    clf = make_classifier(early_stopping=True).fit(*multilabel_data)
+    assert len(clf.history_["val_loss"]) == clf.n_iter_
+
+
+def test_callbacks_as_classes_with_routed_parameters(multilabel_data, make_classifier):
+    clf = make_classifier(
+        epochs=50,
+        callbacks=keras.callbacks.EarlyStopping,
+        callbacks__monitor="loss",
+        callbacks__min_delta=10.0,
+        callbacks__patience=2,
+    ).fit(*multilabel_data)
+    assert clf.n_iter_ == 3
+    listed = {"stop": [keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=10)]}
+    assert make_classifier(epochs=50, callbacks=listed).fit(*multilabel_data).n_iter_ == 2
+
+
+# Going on.
+
+
+def test_partial_fit_goes_on(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    whole = make_classifier(epochs=3, batch_size=32).fit(X, Y)
+    steps = make_classifier(epochs=99, batch_size=32)
+    for _ in range(3):
+        steps.partial_fit(X, Y)
+    assert steps.current_epoch == 3
+    assert np.allclose(steps.history_["loss"], whole.history_["loss"], rtol=1e-6)
+    assert np.array_equal(steps.decision_function(X), whole.decision_function(X))
+
+
+def test_partial_fit_of_labels_that_come_later(make_classifier):
+    X = np.eye(4, dtype=np.float32)
+    clf = make_classifier().partial_fit(X, [["a"]] * 4, classes=["c", "a", "b"])
+    assert clf.predict_proba(X).shape == (4, 3)
+    assert list(clf.label_names_) == ["c", "a", "b"]
+    clf.partial_fit(X[:2], [["b", "c"], []])
+    clf = make_classifier().partial_fit(X, [0, 0, 0, 0], classes=[0, 1, 2])
+    assert clf.predict_proba(X).shape == (4, 3)
+    clf.partial_fit(X, [2, 1, 1, 0])
+
+
+def test_warm_start_goes_on_from_the_weights(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier(warm_start=True, epochs=20).fit(X, Y)
+    first = clf.history_["loss"]
+    clf.fit(X, Y)
+    assert clf.history_["loss"][0] < first[-1] * 1.05
+    assert len(clf.history_["loss"]) == 20
+    assert clf.set_params(warm_start=False).fit(X, Y).history_["loss"] == first
+
+
+def test_initialize_builds_without_training(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier().initialize(X, Y)
+    assert clf.n_iter_ == 0
+    assert clf.history_ == {}
+    assert clf.predict(X).shape == Y.shape
+    assert np.allclose(clf.model_.get_layer("scaler").mean, X.mean(axis=0), rtol=1e-5)
+
+
+# Weights.
+
+
+def test_unit_of_weights_does_not_matter(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    weight = np.random.default_rng(0).integers(1, 5, 120).astype(float)
+    one, other = (
+        make_classifier(batch_size=32).fit(X, Y, sample_weight=weight * unit) for unit in (1, 1024)
+    )
+    assert np.array_equal(one.decision_function(X), other.decision_function(X))
+
+
+def test_rows_of_weight_zero_do_not_count(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    weight = np.repeat([0, 1], 60)
+    one = make_classifier(batch_size=16).fit(X, Y, sample_weight=weight)
+    other = make_classifier(batch_size=16).fit(X[60:], Y[60:])
+    assert np.array_equal(one.decision_function(X), other.decision_function(X))
+
+
+def test_class_weight_of_classes():
+    X, y = np.zeros((40, 1)), np.repeat([0, 1, 2], [30, 8, 2])
+    clf = KerasMultiLabelClassifier("linear", epochs=400, optimizer__learning_rate=0.05)
+    plain = clone(clf).fit(X, y).predict_proba(X[:1])
+    balanced = clone(clf).set_params(class_weight="balanced").fit(X, y).predict_proba(X[:1])
+    assert np.allclose(plain, [[0.75, 0.2, 0.05]], atol=0.02)
+    assert np.allclose(balanced, 1 / 3, atol=0.02)
+
+
+# Exclusive classes.
+
+
+def test_one_hot_targets_that_are_classes(make_classifier):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    Y = np.eye(3, dtype=int)[X[:, :3].argmax(axis=1)]
+    params = {"epochs": 40, "optimizer__learning_rate": 0.05}
+    clf = make_classifier(exclusive=True, metrics=["accuracy"], **params).fit(X, Y)
+    assert np.allclose(clf.predict_proba(X).sum(axis=1), 1, atol=1e-6)
+    assert (clf.predict(X).sum(axis=1) == 1).all()
+    assert clf.score(X, Y) > 0.8
+    by_name = make_classifier(**params).fit(X, np.array(["a", "b", "c"])[Y.argmax(axis=1)])
+    assert np.array_equal(by_name.predict(X), np.array(["a", "b", "c"])[clf.predict(X).argmax(1)])
+
+
+@pytest.mark.parametrize(
+    "loss", [None, "sparse_categorical_crossentropy", "categorical_crossentropy"]
+)
+def test_losses_of_classes_agree(loss, make_classifier):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    y = X[:, :3].argmax(axis=1)
+    clf = make_classifier(loss=loss, metrics=["accuracy"]).fit(X, y, validation_data=(X, y))
+    reference = make_classifier().fit(X, y)
+    np.testing.assert_allclose(clf.predict_proba(X), reference.predict_proba(X), atol=1e-5)
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X, y), abs=1e-6)
+
+
+def test_absent_classes_can_be_declared(make_classifier):
+    clf = make_classifier(label_names=["a", "b", "c"]).fit(np.eye(2), ["c", "a"])
+    assert clf.predict_proba(np.eye(2)).shape == (2, 3)
+    assert list(clf.classes_) == ["a", "b", "c"]
+
+
+# Inputs.
+
+
+def sparse_rows(X):
+    return sparse.csr_matrix(np.where(np.median(X) < X, X, 0))
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")  # the test's own doing
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+@pytest.mark.parametrize("array", [False, True], ids=["matrix", "array"])
+def test_sparse_formats_give_one_result(kind, array, multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    base = sparse_rows(X)
+    other = getattr(sparse, f"{kind}_{'array' if array else 'matrix'}")(base)
+    reference = make_classifier().fit(base, Y)
+    clf = make_classifier().fit(other, Y)
+    assert np.array_equal(clf.decision_function(other), reference.decision_function(base))
+    assert np.array_equal(clf.decision_function(base.toarray()), clf.decision_function(base))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float16", "float64", "int8", "uint8", "int64", "bool", "object"]
+)
+def test_dtypes_of_features(dtype, multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    values = np.asarray(X > 5).astype(dtype) if dtype == "bool" else X.astype(dtype)
+    clf = make_classifier().fit(values, Y)
+    reference = make_classifier().fit(values.astype(np.float32), Y)
+    assert np.array_equal(clf.decision_function(values), reference.decision_function(values))
+    assert clf.predict(values.astype(np.float64)).shape == Y.shape
+
+
+@pytest.mark.parametrize("layout", ["fortran", "strided", "read-only", "memmap", "reversed"])
+def test_layouts_of_features(layout, multilabel_data, make_classifier, tmp_path):
+    X, Y = multilabel_data
+    if layout == "memmap":
+        np.save(tmp_path / "X.npy", X)
+        values = np.load(tmp_path / "X.npy", mmap_mode="r")
+    else:
+        values = {
+            "fortran": np.asfortranarray,
+            "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+            "reversed": lambda X: X[::-1].copy()[::-1],
+            "read-only": np.copy,
+        }[layout](X)
+        values.flags.writeable = layout != "read-only"
+    clf = make_classifier().fit(values, Y)
+    reference = make_classifier().fit(X, Y)
+    assert np.array_equal(clf.decision_function(values), reference.decision_function(X))
+
+
+def test_images_in_their_own_shape():
+    images, Y = load_digit_scenes(60, return_X_y=True, random_state=0)
+    clf = KerasMultiLabelClassifier(random_state=0, epochs=2).fit(images, Y)
+    assert clf.model_.input_shape == (None, *images.shape[1:])
+    assert clf.predict_proba(images[:0]).shape == (0, 10)
+    assert clf.predict(images).shape == Y.shape
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_fewer_rows_than_a_batch(rows, make_classifier):
+    clf = make_classifier(batch_size=64).fit(np.eye(3)[:rows], np.eye(3, dtype=int)[:rows])
+    assert clf.predict(np.eye(3)).shape == (3, 3)
+
+
+def test_whole_set_as_one_batch(multilabel_data, make_classifier):
+    clf = make_classifier(batch_size=-1, epochs=5).fit(*multilabel_data)
+    assert int(clf.model_.optimizer.iterations) == 5
+
+
+def test_score_is_subset_accuracy(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    weight = np.arange(120.0)
+    clf = make_classifier(epochs=20).fit(X, Y)
+    expected = accuracy_score(Y, clf.predict(X), sample_weight=weight)
+    assert clf.score(X, Y, sample_weight=weight) == expected
+    assert clf.score(X, sparse.csr_array(Y), sample_weight=weight) == expected
+    clf.set_params(score__normalize=False)
+    assert clf.score(X, Y) == (clf.predict(X) == Y).all(axis=1).sum()
+
+
+def test_score_of_label_lists_counts_unknown_labels_as_wrong(make_classifier):
+    X, y = np.eye(2), [["a"], ["b"]]
+    clf = make_classifier().fit(X, y)
+    own = clf.predict_labels(X)
+    assert clf.score(X, own) == 1
+    assert clf.score(X, [own[0], ["z"]]) == 0.5
+
+
+def test_progress_is_shown_when_asked_for(multilabel_data, make_classifier, capsys):
+    make_classifier(epochs=2).fit(*multilabel_data)
+    assert capsys.readouterr().out == ""
+    make_classifier(epochs=2, verbose=1).fit(*multilabel_data)
+    assert "Epoch 2/2" in capsys.readouterr().out

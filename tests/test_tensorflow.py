@@ -1,0 +1,267 @@
+"""The training and prediction loops do what Keras' own do, for the same batches."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skmultilabel_keras._rows import Rows
+from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+from skmultilabel_keras._tensorflow.prediction import predict_outputs
+from skmultilabel_keras._tensorflow.training import TrainingPlan, epoch_order, train
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(50, 4)).astype(np.float32)
+Y = RNG.integers(0, 2, (50, 3)).astype(np.float32)
+WEIGHT = RNG.uniform(0.5, 2, 50)
+
+OPTIMIZERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "adamw clipped": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1, clipnorm=0.05),
+    "rmsprop": lambda: keras.optimizers.RMSprop(0.01),
+    "nadam": lambda: keras.optimizers.Nadam(0.01),
+    "schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 20)),
+    "ema": lambda: keras.optimizers.Adam(0.01, use_ema=True),
+    "accumulation": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
+}
+
+
+def make_model(optimizer="adam", *, normalize=False, metrics=("binary_accuracy",)):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(6, activation="tanh", kernel_regularizer="l2")(inputs)
+    if normalize:
+        x = keras.layers.BatchNormalization()(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x))
+    model.compile(optimizer, "binary_crossentropy", metrics=list(metrics), jit_compile=False)
+    return model
+
+
+def make_rows(weight=None, y=Y, x=X):
+    return Rows(x, y, weight, np.arange(x.shape[0]))
+
+
+def make_plan(**params):
+    defaults = {"batch_size": 16, "validation_batch_size": 16, "epochs": 3, "seed": 0}
+    return TrainingPlan(**{**defaults, "shuffle": False, **params})
+
+
+def assert_close(ours, keras_own):
+    for a, b in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weights_equal_those_of_keras_fit(name):
+    """50 rows in batches of 16: the last batch is smaller."""
+    ours, own = make_model(OPTIMIZERS[name]()), make_model(OPTIMIZERS[name]())
+    history = train(NetworkFunctions(ours), make_rows(), None, make_plan())
+    expected = own.fit(X, Y, batch_size=16, epochs=3, shuffle=False, verbose=0).history
+
+    assert_close(ours, own)
+    assert history.keys() == expected.keys()
+    for key in expected:
+        np.testing.assert_allclose(history[key], expected[key], rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["equal", "weighted"])
+@pytest.mark.parametrize("normalize", [False, True], ids=["plain", "batchnorm"])
+def test_logs_equal_those_of_keras_fit(normalize, weight):
+    ours, own = make_model(normalize=normalize), make_model(normalize=normalize)
+    validation = Rows(X, Y, weight, np.arange(30, 50))
+    history = train(NetworkFunctions(ours), make_rows(weight), validation, make_plan())
+    held_out = (X[30:], Y[30:]) if weight is None else (X[30:], Y[30:], weight[30:])
+    expected = own.fit(
+        X,
+        Y,
+        sample_weight=weight,
+        validation_data=held_out,
+        batch_size=16,
+        epochs=3,
+        shuffle=False,
+        verbose=0,
+    ).history
+
+    assert history.keys() == expected.keys()
+    for key in expected:
+        np.testing.assert_allclose(history[key], expected[key], rtol=1e-5)
+    assert_close(ours, own)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csr_matrix])
+def test_sparse_rows_train_the_same_network(make):
+    dense, from_sparse = make_model(), make_model()
+    train(NetworkFunctions(dense), make_rows(), None, make_plan())
+    train(NetworkFunctions(from_sparse), make_rows(x=make(X), y=make(Y)), None, make_plan())
+    for a, b in zip(dense.get_weights(), from_sparse.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down which hooks are called, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def set_params(self, params):
+        super().set_params(params)
+        self.given = {k: params[k] for k in ("epochs", "steps")}
+
+
+def _recorded(name):
+    def hook(self, *args, logs=None):
+        if args and isinstance(args[-1], dict):
+            *args, logs = args
+        logs = logs or {}
+        self.calls.append((name, *(a for a in args if isinstance(a, int)), *sorted(logs)))
+
+    return hook
+
+
+for _name in (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_begin",
+    "on_test_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+):
+    setattr(Recorder, _name, _recorded(_name))
+
+
+def test_callbacks_see_what_they_see_in_keras_fit():
+    ours, own = Recorder(), Recorder()
+    plan = make_plan(epochs=2, callbacks=[ours])
+    train(NetworkFunctions(make_model()), make_rows(), make_rows(), plan)
+    make_model().fit(
+        X, Y, batch_size=16, epochs=2, validation_data=(X, Y), verbose=0, callbacks=[own]
+    )
+    assert ours.calls == own.calls
+    assert ours.given == own.given
+
+
+def test_lambda_callbacks_on_batches_are_called():
+    losses = []
+    hook = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: losses.append(logs["loss"])
+    )
+    train(NetworkFunctions(make_model()), make_rows(), None, make_plan(epochs=1, callbacks=[hook]))
+    assert len(losses) == 4
+
+
+def test_a_callback_may_stop_training_and_set_the_learning_rate():
+    model = make_model(keras.optimizers.SGD(0.1))
+    rates = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", epoch == 1)
+    )
+    plan = make_plan(epochs=9, callbacks=[rates, stop])
+    history = train(NetworkFunctions(model), make_rows(), None, plan)
+    assert len(history["loss"]) == 2
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize(("frequency", "expected"), [(1, 4), (2, 2), ([1, 4], 2)])
+def test_validation_frequency(frequency, expected):
+    plan = make_plan(epochs=4, validation_freq=frequency)
+    history = train(NetworkFunctions(make_model()), make_rows(), make_rows(), plan)
+    assert len(history["val_loss"]) == expected
+    assert len(history["loss"]) == 4
+
+
+def test_fewer_steps_than_rows():
+    model = make_model()
+    train(NetworkFunctions(model), make_rows(), None, make_plan(steps_per_epoch=2, epochs=3))
+    assert int(model.optimizer.iterations) == 6
+
+
+def test_an_overridden_step_is_the_one_that_runs():
+    class Own(keras.Model):
+        def train_step(self, data):
+            x, y = data
+            self.seen = x.shape
+            super().train_step((x, 1 - y))
+            return {"mine": keras.ops.mean(y)}
+
+    inputs = keras.Input((4,))
+    model = Own(inputs, keras.layers.Dense(3, activation="sigmoid")(inputs))
+    model.compile("adam", "binary_crossentropy", jit_compile=False)
+    history = train(NetworkFunctions(model), make_rows(), None, make_plan(epochs=1))
+    assert history.keys() == {"mine"}
+    assert tuple(model.seen) == (None, 4)
+
+
+def test_eager_steps_agree():
+    traced, eager = make_model(), make_model()
+    eager.run_eagerly = True
+    for model in (traced, eager):
+        train(NetworkFunctions(model), make_rows(), None, make_plan(epochs=1))
+    assert_close(traced, eager)
+
+
+@pytest.mark.parametrize("n_rows", [1, 15, 16, 17])
+def test_sizes_around_the_batch_size(n_rows):
+    model = make_model()
+    rows = make_rows(x=X[:n_rows], y=Y[:n_rows])
+    train(NetworkFunctions(model), rows, None, make_plan(epochs=2))
+    assert int(model.optimizer.iterations) == 2 * -(-n_rows // 16)
+
+
+def test_one_trace_serves_all_batches():
+    functions = NetworkFunctions(make_model())
+    train(functions, make_rows(), make_rows(), make_plan())
+    traces = [f.experimental_get_tracing_count() for f in functions._steps.values()]
+    assert traces == [1, 1]
+    functions.forget_steps()
+    assert not functions._steps
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    first = epoch_order(20, 0, 0, shuffle=True)
+    assert sorted(first) == list(range(20))
+    assert np.array_equal(first, epoch_order(20, 0, 0, shuffle=True))
+    assert not np.array_equal(first, epoch_order(20, 0, 1, shuffle=True))
+    assert not np.array_equal(first, epoch_order(20, 1, 0, shuffle=True))
+    assert np.array_equal(epoch_order(20, 0, 5, shuffle=False), np.arange(20))
+
+
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 50, 1000, -1])
+def test_outputs_equal_keras_predict_in_any_batches(make, batch_size):
+    model = make_model()
+    outputs = predict_outputs(NetworkFunctions(model), make(X), 3, batch_size=batch_size)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, model.predict(X, verbose=0), rtol=1e-5, atol=1e-7)
+
+
+def test_prediction_calls_its_hooks():
+    seen = []
+    hook = keras.callbacks.LambdaCallback()
+    hook.on_predict_batch_end = lambda batch, logs: seen.append(logs["outputs"].shape)
+    predict_outputs(NetworkFunctions(make_model()), X, 3, batch_size=20, callbacks=[hook])
+    assert seen == [(20, 3), (20, 3), (10, 3)]
+
+
+def test_wide_rows_are_made_dense_in_bounded_blocks(monkeypatch):
+    """5,000 rows of a million sparse features would take 20 GB at once."""
+    sizes = []
+    original = sparse.csr_array.toarray
+
+    def counted(self, *args, **kwargs):
+        sizes.append(self.shape[0] * self.shape[1])
+        return original(self, *args, **kwargs)
+
+    inputs = keras.Input((10**6,))
+    model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros")(inputs))
+    columns = np.arange(24) * 40_000
+    wide = sparse.csr_array((np.ones(24), columns, np.arange(25)), shape=(24, 10**6))
+    monkeypatch.setattr(sparse.csr_array, "toarray", counted)
+    model.compile(jit_compile=False)
+    predict_outputs(NetworkFunctions(model), wide, 1)
+    assert max(sizes) <= 2**22
