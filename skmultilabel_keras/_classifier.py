@@ -2,12 +2,11 @@
 
 Owns: parameters, the order of ``fit`` and ``predict``, what a fitted estimator holds, tags.
 Does not own: targets (``_target_encoder``), heads (``_heads``), networks and compiling
-(``_building``), training (``_tensorflow``), which parameters are legal (``_parameters``).
+(``_building``), training (``_tensorflow``), parameters (``_parameters``, ``_routed_parameters``).
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +15,6 @@ from typing import Any
 import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils import ClassifierTags, Tags, _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -35,11 +33,11 @@ from skmultilabel_keras._parameters import (
     PARAMETER_CONSTRAINTS,
     PREDICT_OPTIONS,
     call_options,
-    check_parameter_names,
     check_routed_parameters,
     params_behind,
     resolve_seed,
 )
+from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, feature_statistics
 from skmultilabel_keras._target_encoder import TargetEncoder, read_targets
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
@@ -60,7 +58,7 @@ _TARGET_TYPES = {
 }
 
 
-class KerasMultiLabelClassifier(KerasClassifier):
+class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     """Keras network as a scikit-learn classifier for several labels per row.
 
     Trains a network with sigmoid outputs and binary cross-entropy on label indicators; 1-D
@@ -211,92 +209,7 @@ class KerasMultiLabelClassifier(KerasClassifier):
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         if kwargs:
-            self._check_names(kwargs, TypeError)
-            self._routed_params = dict(kwargs)
-
-    # Parameters. Declared ones are attributes; routed ones stand in one private dict, for
-    # scikit-learn wants a constructor to set nothing else that is public.
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        return sorted(
-            p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD
-        )
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return all parameters, declared and routed.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Has no effect; there are no nested estimators.
-
-        Returns
-        -------
-        dict
-        """
-        declared = {name: getattr(self, name) for name in self._get_param_names()}
-        return declared | vars(self).get("_routed_params", {})
-
-    def set_params(self, **params: Any) -> KerasMultiLabelClassifier:
-        """Set parameters, declared or routed.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For an unknown name, with the nearest known ones; nothing is set then.
-        """
-        self._check_names(params, ValueError, model=params.get("model", self.model))
-        for name, value in params.items():
-            if name in self._get_param_names():
-                setattr(self, name, value)
-            else:
-                self._routed_params = {**vars(self).get("_routed_params", {}), name: value}
-        return self
-
-    def __getattr__(self, name: str) -> Any:
-        routed = vars(self).get("_routed_params", {})
-        if name in routed:
-            return routed[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in vars(self).get("_routed_params", {}):
-            self.set_params(**{name: value})
-        else:
-            super().__setattr__(name, value)
-
-    def _check_names(
-        self, params: Mapping[str, Any], error: type[Exception], model: Any = None
-    ) -> None:
-        model = self.model if model is None else model
-        function = model if _is_build_function(model) else None
-        check_parameter_names(type(self).__name__, params, self._get_param_names(), function, error)
-
-    __repr__ = BaseEstimator.__repr__
-
-    def __sklearn_clone__(self) -> KerasMultiLabelClassifier:
-        # A Keras model is copied by each fit; copying it for each clone too would be for nothing.
-        shared = () if self.warm_start else (keras.Model,)
-        params = {
-            name: value if isinstance(value, shared) else clone(value, safe=False)
-            for name, value in self.get_params(deep=False).items()
-        }
-        fresh = type(self)(**params)
-        for name in ("_metadata_request", "_sklearn_output_config"):
-            if name in vars(self):
-                setattr(fresh, name, clone(vars(self)[name], safe=False))
-        return fresh
+            self._set_routed(kwargs)
 
     def __sklearn_tags__(self) -> Tags:
         # ClassifierMixin stands behind BaseEstimator in SciKeras' classes, so its tags are lost.
@@ -752,22 +665,12 @@ def _batch_size(asked: int | None, n_rows: int) -> int:
     return n_rows if asked == -1 else asked
 
 
-def _is_build_function(model: Any) -> bool:
-    return callable(model) and not isinstance(model, (keras.Model, type))
-
-
 def _state_of(network: keras.Model) -> list[Any]:
     optimizer = getattr(network, "optimizer", None)
     return [*network.variables, *(optimizer.variables if optimizer is not None else ())]
 
 
-def _without_routed(function: Callable[..., Any]) -> inspect.Signature:
-    signature = inspect.signature(function)
-    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    return signature.replace(parameters=kept)
-
-
 # scikit-learn reads the constructor's signature for the names of parameters; "kwargs" is none.
-KerasMultiLabelClassifier.__init__.__signature__ = _without_routed(  # type: ignore[attr-defined]
+KerasMultiLabelClassifier.__init__.__signature__ = signature_of_declared(  # type: ignore[attr-defined]
     KerasMultiLabelClassifier.__init__
 )

@@ -286,20 +286,8 @@ def _as_int(numbers: np.ndarray) -> np.ndarray:
 
 
 def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> _Targets:
-    try:
-        array = np.asarray(y)
-    except ValueError as error:
-        raise ValueError(
-            "y must hold rows of one length, or lists of label names as strings (integer label "
-            "names can be passed as sets); got rows of different lengths."
-        ) from error
+    array = _as_array(y)
     if array.ndim == 1:
-        if (
-            array is not y
-            and array.dtype.kind == "U"
-            and not all(isinstance(label, str) for label in y)
-        ):
-            array = np.array(y, dtype=object)  # NumPy makes text of numbers and NaN beside text
         return _Targets("classes", _read_classes(array))
     if array.ndim != 2:
         raise ValueError(
@@ -315,6 +303,21 @@ def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> 
         )
         return _Targets("classes", _read_classes(array.ravel()))
     return _Targets("dense", array)
+
+
+def _as_array(y: Any) -> np.ndarray:
+    try:
+        array = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(
+            "y must hold rows of one length, or lists of label names as strings (integer label "
+            "names can be passed as sets); got rows of different lengths."
+        ) from error
+    # NumPy makes text of numbers and NaN that stand beside text.
+    made_text = array.dtype.kind == "U" and array.ndim == 1
+    if made_text and not all(isinstance(label, str) for label in y):
+        return np.array(y, dtype=object)
+    return array
 
 
 def _column_holds_classes(

@@ -14,7 +14,7 @@ PACKAGE = Path(skmultilabel_keras.__file__).parent
 # From the top down: a module imports only from layers below its own.
 LAYERS = [
     {"_classifier"},
-    {"_tensorflow.training", "_tensorflow.prediction", "_building"},
+    {"_tensorflow.training", "_tensorflow.prediction", "_building", "_routed_parameters"},
     {"_tensorflow.functions", "_heads", "_parameters", "networks"},
     {"_target_encoder", "_rows", "model_selection", "metrics", "datasets"},
     {"_validation"},

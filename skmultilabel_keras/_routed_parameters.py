@@ -1,0 +1,126 @@
+"""How routed parameters are held, read, set and cloned.
+
+Owns: ``get_params``, ``set_params`` and ``clone`` of an estimator that takes parameters beyond
+those of its signature.
+Does not own: which names and values are legal (``_parameters``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import keras
+from sklearn.base import BaseEstimator, clone
+
+from skmultilabel_keras._parameters import check_parameter_names
+
+
+class RoutedParameters:
+    """Mixin for estimators with declared and with routed parameters.
+
+    Declared parameters are attributes, as in scikit-learn. Routed ones stand in one private dict,
+    for scikit-learn wants a constructor to set nothing else that is public; they read and set like
+    attributes all the same. To stand before the estimator among the bases.
+    """
+
+    model: Any
+    warm_start: bool
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return sorted(
+            p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD
+        )
+
+    def _set_routed(self, params: Mapping[str, Any]) -> None:
+        """Take what a constructor got beyond its declared parameters."""
+        self._check_names(params, TypeError)
+        self._routed_params = dict(params)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters, declared and routed.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Has no effect; there are no nested estimators.
+
+        Returns
+        -------
+        dict
+        """
+        declared = {name: getattr(self, name) for name in self._get_param_names()}
+        return declared | vars(self).get("_routed_params", {})
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, declared or routed.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, with the nearest known ones; nothing is set then.
+        """
+        self._check_names(params, ValueError, model=params.get("model", self.model))
+        for name, value in params.items():
+            if name in self._get_param_names():
+                setattr(self, name, value)
+            else:
+                self._routed_params = {**vars(self).get("_routed_params", {}), name: value}
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        routed = vars(self).get("_routed_params", {})
+        if name in routed:
+            return routed[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("_routed_params", {}):
+            self.set_params(**{name: value})
+        else:
+            super().__setattr__(name, value)
+
+    def _check_names(
+        self, params: Mapping[str, Any], error: type[Exception], model: Any = None
+    ) -> None:
+        model = self.model if model is None else model
+        function = model if _is_build_function(model) else None
+        check_parameter_names(type(self).__name__, params, self._get_param_names(), function, error)
+
+    __repr__ = BaseEstimator.__repr__
+
+    def __sklearn_clone__(self) -> Self:
+        # A Keras model is copied by each fit; copying it for each clone too would be for nothing.
+        shared = () if self.warm_start else (keras.Model,)
+        params = {
+            name: value if isinstance(value, shared) else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        fresh = type(self)(**params)
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(self):
+                setattr(fresh, name, clone(vars(self)[name], safe=False))
+        return fresh
+
+
+def _is_build_function(model: Any) -> bool:
+    return callable(model) and not isinstance(model, (keras.Model, type))
+
+
+def signature_of_declared(function: Callable[..., Any]) -> inspect.Signature:
+    """Return a constructor's signature without the keyword that takes routed parameters."""
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    return signature.replace(parameters=kept)
