@@ -162,7 +162,8 @@ class TargetEncoder(BaseEstimator):
         """
         if self.meaning_ == "classes":
             return y, self.decode(decisions)
-        targets = read_targets(y, declared=self.label_names_ if self._listed() else None)
+        declared = self.label_names_ if self._listed() else None
+        targets = read_targets(y, declared=declared, meaning=self.meaning_)
         if targets.container != "lists":
             return self.decode(self.transform(y)), self.decode(decisions)
         index = self._index()

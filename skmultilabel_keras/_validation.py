@@ -42,7 +42,7 @@ def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0)
         Gets ``n_features_in_``, ``feature_names_in_`` and ``X_shape_`` where ``reset`` is True, is
         compared with the data otherwise.
     X : {array-like, sparse matrix} of shape (n_samples, ...)
-        Numeric, finite, of two or more dimensions; no rows only where ``reset`` is False.
+        Numeric, finite, of two or more dimensions.
     reset : bool
         True in ``fit``, False afterwards.
     min_samples : int, default=0

@@ -24,8 +24,9 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     y : {ndarray, sparse matrix} of shape (n_samples, n_labels) or ndarray of shape (n_samples,)
         Label indicator, or integer codes of classes.
     validation_split : float
-        Share of the rows to set aside, in (0, 1). At least one row is drawn, and one is left;
-        proportions of labels come before sizes, so the share is met to about a tenth.
+        Share of the rows to set aside, in (0, 1). At least one row is drawn, and one is left.
+        Proportions of labels come before sizes: with up to five labels the size is met to one
+        row; with tens of labels and a few hundred rows, half as many rows more may be drawn.
     seed : int
         Seed of the draw.
 
@@ -50,9 +51,10 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     n_samples = y.shape[0]
     if n_samples < 2:
         raise ValueError(
-            "Validation rows can only be drawn from two rows or more; got n_samples=1 training "
-            "row (rows of weight zero and copies of the only row do not count). Use "
-            "early_stopping=False and validation_split=0, or pass validation_data to fit."
+            "Validation rows can only be drawn from two rows or more; got "
+            f"n_samples={n_samples} (rows of weight zero and copies of the only row do not "
+            "count). Use early_stopping=False and validation_split=0, or pass validation_data to "
+            "fit."
         )
     n_validation = min(max(1, round(validation_split * n_samples)), n_samples - 1)
     rng = np.random.RandomState(seed)

@@ -109,7 +109,7 @@ def test_call_wins_over_routed_wins_over_declared(multilabel_data):
         keras.losses.binary_crossentropy,
         keras.losses.BinaryCrossentropy(from_logits=True),
     ],
-    ids=str,
+    ids=["none", "name", "short name", "class name", "class", "function", "object"],
 )
 def test_ways_to_name_a_loss_are_one(loss, multilabel_data, make_classifier):
     X, Y = multilabel_data

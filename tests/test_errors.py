@@ -211,7 +211,6 @@ def test_illegal_values(params, message):
         ("mean_squared_error", "takes them for probabilities"),
         (keras.losses.BinaryCrossentropy(), "takes them for probabilities"),
     ],
-    ids=str,
 )
 def test_losses_that_do_not_fit_an_indicator(loss, message):
     with pytest.raises(ValueError, match=message):

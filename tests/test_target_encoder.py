@@ -349,7 +349,6 @@ def test_columns_without_names_are_numbered(name):
         (["a\0", "a", "b"], np.dtype(object)),
         ([2**70, -1, 0], np.dtype(object)),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("container", ["array", "frame"])
 def test_names_are_kept_and_in_order(names, dtype, container):
@@ -412,6 +411,40 @@ def test_strings_of_digits_are_names():
     encoder = TargetEncoder().fit([["0", "1"], ["1", "1"]])
 
     np.testing.assert_array_equal(encoder.transform([["0", "1"], ["1", "1"]]), [[1, 1], [0, 1]])
+
+
+# Truth and decisions in one form.
+
+
+@every_container
+def test_pair_gives_truth_and_decisions_in_one_form(name):
+    y, encoder = make(name, Y)
+    decisions = Y[::-1] > 0
+
+    truth, predicted = encoder.fit(y).pair(y, decisions)
+
+    assert type_of_target(truth) == type_of_target(predicted) == "multilabel-indicator"
+    agree = (as_dense(truth) == as_dense(predicted)).all(axis=1)
+    np.testing.assert_array_equal(agree, (Y[::-1] == Y).all(axis=1))
+
+
+@pytest.mark.parametrize("rows", [[["a"], ["new"], []], [{"a"}, {"b", "new"}, set()]])
+def test_pair_counts_rows_with_unknown_labels_as_wrong(rows):
+    encoder = TargetEncoder().fit([["a"], ["b"]])
+    decisions = np.array([[1, 0], [0, 1], [0, 0]], dtype=bool)
+
+    truth, predicted = encoder.pair(rows, decisions)
+
+    np.testing.assert_array_equal((truth == predicted).all(axis=1), [True, False, True])
+
+
+def test_pair_leaves_classes_as_they_are():
+    encoder = TargetEncoder().fit(["a", "b"])
+
+    truth, predicted = encoder.pair(["b", "new"], np.array([1, 0]))
+
+    assert list(truth) == ["b", "new"]
+    assert predicted.tolist() == ["b", "a"]
 
 
 # Exclusive labels.
@@ -664,7 +697,6 @@ def with_value(value, dtype=None):
         ([{np.nan}], "Label names must not be missing"),
         ([[["a"]], ["b"]], "Label names must be strings, numbers or tuples: unhashable"),
     ],
-    ids=str,
 )
 def test_what_is_no_target_is_refused(y, message):
     with pytest.raises(ValueError, match=message):
@@ -794,7 +826,6 @@ def test_a_frame_with_one_column_of_classes_gets_a_hint():
         ([1j, 2], "Complex data not supported"),
         (np.ma.array([0, 1], mask=[0, 1]), "masked array"),
     ],
-    ids=str,
 )
 def test_what_are_no_classes_is_refused(y, message):
     with pytest.raises(ValueError, match=message):
@@ -823,7 +854,6 @@ def test_what_are_no_classes_is_refused(y, message):
         (["a", "d"], ["a", "b"], "holds the label 'd'.*Legal names: a, b"),
         ([["a"], ["d"]], ["a", "b"], "holds the label 'd'"),
     ],
-    ids=str,
 )
 def test_declared_names_that_do_not_fit_are_refused(y, names, message):
     with pytest.raises(ValueError, match=message):
