@@ -194,7 +194,6 @@ def test_unknown_routed_parameter(name, near):
         ({"exclusive": True}, "exactly one label"),
         ({"early_stopping": "yes"}, "'early_stopping' parameter"),
     ],
-    ids=str,
 )
 def test_illegal_values(params, message):
     with pytest.raises((ValueError, TypeError), match=message):

@@ -47,6 +47,17 @@ def test_small_sets_leave_a_row_on_each_side(n_samples, share, n_labels):
         assert abs(len(validation) - asked) <= 1
 
 
+@pytest.mark.parametrize("n_samples", [3, 4, 7])
+@pytest.mark.parametrize("share", [1 / 3, 2 / 3])
+def test_few_rows_with_many_labels_leave_a_row_on_each_side(n_samples, share):
+    """Stratification alone puts all of them on one side now and then."""
+    for seed in range(30):
+        y = random_labels(n_samples, 10, density=0.2, seed=seed)
+        parts = split_validation(y, share, seed)
+        assert min(map(len, parts)) >= 1
+        assert [sorted(part) for part in parts] == [part.tolist() for part in parts]
+
+
 @pytest.mark.parametrize("n_samples", [100, 300])
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
 @pytest.mark.parametrize(("n_labels", "slack"), [(1, 0), (3, 0), (5, 0), (10, 0.5), (30, 0.5)])
