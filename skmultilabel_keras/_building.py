@@ -8,20 +8,21 @@ Does not own: which names are legal (``_parameters``) or which combinations fit 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from scikeras._utils import unflatten_params
-from scikeras.utils import loss_name
 
+from skmultilabel_keras._compat import compile_arguments, is_plain
 from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
     check_names,
     class_parameters,
     loss_class,
+    loss_name,
     metric_classes,
     optimizer_class,
     params_behind,
@@ -126,7 +127,9 @@ def build_network(
 
 def copy_model(model: keras.Model) -> keras.Model:
     """Return a copy of a Keras model: same layers and weights, compiled alike if it is compiled."""
+    compiled = model.compiled
     try:
+        model.compiled = False  # Keras would compile the copy, with registered objects only
         copy = keras.models.clone_model(model)
         if not copy.built and model.built:
             copy.build(model.input_shape)
@@ -136,8 +139,19 @@ def copy_model(model: keras.Model) -> keras.Model:
             "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
             f"{error} Pass a function that builds it instead, model=lambda meta: ..."
         ) from error
+    finally:
+        model.compiled = compiled
+    if type(copy) is not type(model):
+        raise ValueError(
+            f"This {type(model).__name__} cannot be copied for the fit: Keras makes a plain "
+            f"{type(copy).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
+        )
     if model.compiled:
-        copy.compile_from_config(model.get_compile_config())
+        options = compile_arguments(model)
+        options["optimizer"] = _renewed(model.optimizer)
+        for kind in ("metrics", "weighted_metrics"):
+            options[kind] = _renewed_metrics(options.get(kind))
+        copy.compile(**options)
     return copy
 
 
@@ -203,7 +217,7 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     loss, routed = params["loss"], params_behind(params, "loss")
     asked = routed and loss is not None
     options["loss"] = unflatten_params(loss_class(loss), routed) if asked else loss
-    metrics = params["metrics"]
+    metrics = options["metrics"] = params["metrics"]
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
         routed = params_behind(params, "metrics")
@@ -214,7 +228,11 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compile_network(
-    network: keras.Model, params: Mapping[str, Any], meta: Mapping[str, Any], targets: str
+    network: keras.Model,
+    model: Any,
+    params: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    targets: str,
 ) -> Reading:
     """Compile a network that has no loss yet, and return how its outputs are read.
 
@@ -222,6 +240,8 @@ def compile_network(
     ----------
     network : keras.Model
         Built network.
+    model : callable or keras.Model
+        What it was built from.
     params : mapping
         All parameters of the estimator.
     meta : mapping
@@ -230,6 +250,8 @@ def compile_network(
         What the targets are.
     """
     compiled_loss = network.loss if network.compiled else None
+    if network.compiled and not _compiles_as_asked(model):
+        _check_nothing_dropped(params)
     if compiled_loss is None:
         loss = _Loss(loss_class(params["loss"]), params_behind(params, "loss"))
     else:
@@ -303,6 +325,42 @@ def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.call
     return found
 
 
+def network_state(network: keras.Model) -> list[Any]:
+    """Return the variables that make a network and its training what they are.
+
+    Weights, the states of random generators, and the optimizer's variables; not those of metrics.
+    """
+    of_metrics = {id(variable) for variable in network.metrics_variables}
+    own = [variable for variable in network.variables if id(variable) not in of_metrics]
+    return [*own, *network.optimizer.variables] if network.compiled else own
+
+
+def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Give a fresh network of the same kind the values of :func:`network_state`."""
+    if len(network_state(network)) < len(values):
+        network.optimizer.build(network.trainable_variables)
+    for variable, value in zip(network_state(network), values, strict=True):
+        variable.assign(value)
+
+
+def is_sum_over_rows(network: keras.Model) -> bool:
+    """Tell whether copies of a row and a weight are one and the same to a compiled network.
+
+    Not so for layers that look at the whole batch, for steps of its own, for metrics without
+    weights, and for a loss that is no weighted mean.
+    """
+    options = compile_arguments(network)
+    loss = network.loss
+    reduction = loss.reduction if isinstance(loss, keras.losses.Loss) else "mean"
+    layers = network._flatten_layers()
+    return (
+        is_plain(network)
+        and not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+        and not options.get("metrics")
+        and reduction in ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+    )
+
+
 def find_scalers(network: keras.Model) -> list[FeatureScaler]:
     """Return the layers whose statistics are to be set from the training rows."""
     return [layer for layer in network._flatten_layers() if isinstance(layer, FeatureScaler)]
@@ -315,6 +373,29 @@ def _output_shapes(
         return [tuple(output.shape) for output in network.outputs]
     outputs = network(np.zeros((1, *row_shape), dtype=keras.config.floatx()), training=False)
     return [(None, *output.shape[1:]) for output in keras.tree.flatten(outputs)]
+
+
+def _compiles_as_asked(model: Any) -> bool:
+    """Tell whether a model function gets the estimator's parameters to compile with."""
+    if isinstance(model, keras.Model):
+        return False
+    parameters = inspect.signature(model).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD or p.name == "compile_kwargs" for p in parameters)
+
+
+def _check_nothing_dropped(params: Mapping[str, Any]) -> None:
+    """Raise where parameters would have no effect, as the network comes compiled."""
+    dropped = [
+        name for name in params if name.startswith(("optimizer__", "metrics__", "compile__"))
+    ]
+    dropped += ["metrics"] if params["metrics"] is not None else []
+    dropped += ["optimizer"] if params["optimizer"] != "adam" else []
+    if dropped:
+        raise ValueError(
+            f"The model comes compiled, so {', '.join(sorted(dropped))} would have no effect. "
+            "Leave the model uncompiled, compile it in a function with what that gets as "
+            "compile_kwargs, or leave the parameters out."
+        )
 
 
 def _check_given_loss(given: Any, compiled: Any) -> None:
@@ -344,7 +425,8 @@ def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
         if inspect.isclass(metric):
             metric = metric()
         elif not isinstance(metric, keras.metrics.Metric):
-            metric = keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
+            name = getattr(metric, "__name__", type(metric).__name__)
+            metric = keras.metrics.MeanMetricWrapper(metric, name=name)
     return OnProbabilities(metric, reading.head.activation) if reading.from_logits else metric
 
 

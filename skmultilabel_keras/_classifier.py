@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
-from sklearn.utils import ClassifierTags, Tags, _safe_indexing
+from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -23,8 +23,11 @@ from skmultilabel_keras._building import (
     build_network,
     compile_network,
     find_scalers,
+    is_sum_over_rows,
+    network_state,
     resolve_callbacks,
     resolve_model,
+    set_network_state,
 )
 from skmultilabel_keras._compat import isolated_build
 from skmultilabel_keras._heads import Reading, count_units
@@ -33,6 +36,7 @@ from skmultilabel_keras._parameters import (
     PARAMETER_CONSTRAINTS,
     PREDICT_OPTIONS,
     call_options,
+    changed_parameters,
     check_routed_parameters,
     params_behind,
     resolve_seed,
@@ -138,7 +142,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Number of labels or classes.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where ``X`` had string names.
     n_iter_ : int
         Number of epochs run in the last fit.
@@ -162,6 +166,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     """
 
     _parameter_constraints = PARAMETER_CONSTRAINTS
+
+    model_: keras.Model
+    _built_with: dict[str, Any]
 
     def __init__(
         self,
@@ -225,14 +232,21 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return self.initialized_
 
     def __getstate__(self) -> dict[str, Any]:
+        # A network is kept as what it was built from and the values of its variables: that works
+        # for losses, metrics and layers that Keras' own format does not know.
         state = dict(super().__getstate__())
-        state.pop("_functions", None)  # traced functions belong to a process
+        state.pop("_functions", None)
+        network = state.pop("model_", None)
+        if network is not None:
+            state["_variables"] = [variable.numpy() for variable in network_state(network)]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        values = state.pop("_variables", None)
         super().__setstate__(state)
-        if self.initialized_:
-            self._functions = NetworkFunctions(self.model_)
+        if values is not None:
+            self._make_network(in_place=False)
+            set_network_state(self.model_, values)
 
     # Fitting.
 
@@ -270,9 +284,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             For data or parameters that do not fit, before any training, and where training
             diverges. The estimator stays as it was.
         """
-        with self._unchanged_on_error():
-            options = self._check_parameters(kwargs)
-            go_on = self.warm_start and self.initialized_
+        go_on = self.warm_start and self.initialized_
+        with self._unchanged_on_error(go_on=go_on):
+            options = self._check_parameters(kwargs, go_on=go_on)
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
             if not go_on:
                 self._build()
@@ -320,10 +334,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         for name in ("epochs", "initial_epoch", "validation_split"):
             if name in kwargs:
                 raise TypeError(f"partial_fit trains for one epoch on all rows; drop {name!r}.")
-        with self._unchanged_on_error():
-            options = self._check_parameters(kwargs)
+        go_on = self.initialized_
+        with self._unchanged_on_error(go_on=go_on):
+            options = self._check_parameters(kwargs, go_on=go_on)
             options |= {"epochs": 1, "initial_epoch": self.current_epoch}
-            go_on = self.initialized_
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "partial_fit cannot tell how often classes occur; pass class_weight as a dict "
+                    "instead of 'balanced'."
+                )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
                 self._build()
@@ -345,19 +364,20 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         -------
         self
         """
-        with self._unchanged_on_error():
-            self._check_parameters({})
+        with self._unchanged_on_error(go_on=False):
+            self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
             self._build()
             self._set_scalers(rows)
         return self
 
     @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Put everything back as it was if the block raises, weights of a fitted network too."""
+    def _unchanged_on_error(self, *, go_on: bool) -> Iterator[None]:
+        """Put everything back as it was if the block raises, weights of a trained network too."""
         before = dict(vars(self))
-        network = before.get("model_")
-        variables = _state_of(network) if network is not None else []
+        in_place = self.model if self.warm_start and isinstance(self.model, keras.Model) else None
+        network = self.model_ if go_on else in_place
+        variables = [] if network is None else network_state(network)
         values = [variable.numpy() for variable in variables]
         try:
             yield
@@ -368,20 +388,35 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 variable.assign(value)
             raise
 
-    def _check_parameters(self, call: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_parameters(self, call: Mapping[str, Any], *, go_on: bool) -> dict[str, Any]:
         """Check every parameter, and return the options of a fit."""
         self._validate_params()
-        model = self._resolved_model()
         params = self.get_params()
+        self._check_names(params, ValueError)
+        model = self._resolved_model(params)
+        if go_on:
+            self._check_goes_on(params)
         check_routed_parameters(params, None if isinstance(model, keras.Model) else model)
         return call_options(params, "fit", FIT_OPTIONS, call)
 
-    def _resolved_model(self) -> Any:
-        if self.build_fn is not None:
-            return resolve_model(self.build_fn)
-        if self.model is None and hasattr(type(self), "_keras_build_fn"):
+    def _check_goes_on(self, params: Mapping[str, Any]) -> None:
+        """Raise where parameters changed that a network which goes on cannot take over."""
+        changed = changed_parameters(self._built_with, params)
+        if changed == ["optimizer__learning_rate"]:
+            self.model_.optimizer.learning_rate = params["optimizer__learning_rate"]
+            self._built_with = dict(params)
+        elif changed:
+            raise ValueError(
+                f"Training goes on with the network of the last fit, but {', '.join(changed)} "
+                "changed since. Put the old value back, or fit anew with warm_start=False."
+            )
+
+    def _resolved_model(self, params: Mapping[str, Any]) -> Any:
+        if params["build_fn"] is not None:
+            return resolve_model(params["build_fn"])
+        if params["model"] is None and hasattr(type(self), "_keras_build_fn"):
             return self._keras_build_fn
-        return resolve_model(self.model)
+        return resolve_model(params["model"])
 
     def _read_rows(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
@@ -392,17 +427,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         X = check_features(self, X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X.shape[0])
-        if weight is not None and not weight.all():
-            kept = np.flatnonzero(weight)
-            X, y, weight = X[kept], _safe_indexing(y, kept), weight[kept]
         if reset:
+            if classes is not None and np.ndim(y) == 2 and set(np.ravel(classes)) <= {0, 1}:
+                classes = None  # the values of an indicator, as scikit-learn's tools pass them
             declared = self.label_names if classes is None else classes
             encoder = TargetEncoder(label_names=declared, exclusive=self.exclusive)
             self.target_encoder_ = encoder.fit(y)
             self.X_dtype_ = X.dtype
         encoded = self.target_encoder_.transform(y)
         weight = self._weigh_classes(encoded, weight)
-        return Rows(X, encoded, weight, np.arange(X.shape[0]))
+        kept = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
+        return Rows(X, encoded, weight, kept)
 
     def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:
@@ -423,19 +458,24 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self._seed = resolve_seed(self.random_state)
         self.n_labels_ = encoder.n_labels_
         self.label_names_ = encoder.label_names_
-        targets = self._targets()
         indicator = encoder.meaning_ == "indicator"
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
-        meta = self._get_metadata()
-        with isolated_build(self._seed):
-            model = self._resolved_model()
-            network = build_network(model, meta, self.get_params(), in_place=self.warm_start)
-            self._reading: Reading = compile_network(network, self.get_params(), meta, targets)
-        self.model_ = network
-        self._functions = NetworkFunctions(network)
+        self._built_with = self.get_params()
+        self._make_network(in_place=self.warm_start)
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         self._epochs_trained = 0
+
+    def _make_network(self, *, in_place: bool) -> None:
+        """Build and compile the network that ``_built_with`` and the seed describe."""
+        params, meta = self._built_with, self._get_metadata()
+        model = self._resolved_model(params)
+        with isolated_build(self._seed):
+            self.model_ = build_network(model, meta, params, in_place=in_place)
+            self._reading: Reading = compile_network(
+                self.model_, model, params, meta, self._targets()
+            )
+        self._functions = NetworkFunctions(self.model_)
 
     def _targets(self) -> str:
         """Return what the targets are, in the words of the head table."""
@@ -464,7 +504,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Turn targets into what the loss expects, and merge equal rows of a single batch."""
         rows = replace(rows, y=self._reading.encode(rows.y, self.n_labels_))
         one_batch = len(rows) <= _batch_size(options["batch_size"], len(rows))
-        return rows.merge_equal() if options["shuffle"] and one_batch else rows
+        if not (options["shuffle"] and one_batch):
+            return rows
+        return rows.sort_by_content(merge=is_sum_over_rows(self.model_))
 
     def _set_aside(
         self, rows: Rows, options: Mapping[str, Any], validation_data: tuple[Any, ...] | None
@@ -517,8 +559,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         )
         logs = train(self._functions, rows.with_mean_weight_one(), validation, plan)
         before = self.history_ if keep_history else {}
-        self.history_ = {name: [*before.get(name, []), *logs[name]] for name in logs}
-        self.n_iter_ = len(next(iter(logs.values()), []))
+        names = [*before, *(name for name in logs if name not in before)]
+        self.history_ = {name: [*before.get(name, []), *logs.get(name, [])] for name in names}
+        self.n_iter_ = len(logs.get("loss", next(iter(logs.values()), [])))
         self._epochs_trained += self.n_iter_
 
     def _read_validation(self, data: tuple[Any, ...]) -> Rows:
@@ -663,11 +706,6 @@ def _batch_size(asked: int | None, n_rows: int) -> int:
     if asked is None:
         return min(max(64, n_rows // 100), 512)
     return n_rows if asked == -1 else asked
-
-
-def _state_of(network: keras.Model) -> list[Any]:
-    optimizer = getattr(network, "optimizer", None)
-    return [*network.variables, *(optimizer.variables if optimizer is not None else ())]
 
 
 # scikit-learn reads the constructor's signature for the names of parameters; "kwargs" is none.

@@ -15,9 +15,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
-__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "isolated_build", "last_operation"]
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "compile_arguments",
+    "fresh_names",
+    "isolated_build",
+    "last_operation",
+    "validate_parameter_constraints",
+]
 
 _BUILD_LOCK = threading.RLock()
 _KERAS_GLOBALS = ("object_name_uids", "global_seed_generator")
@@ -59,6 +75,19 @@ def isolated_build(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+def compile_arguments(model: Any) -> dict[str, Any]:
+    """Return the arguments that a model was compiled with, as the objects that they were."""
+    return dict(model._compile_config.config)
+
+
+def is_plain(model: Any) -> bool:
+    """Tell whether a model is one of Keras' own kinds, without methods of its own."""
+    import keras
+    from keras.src.models.functional import Functional
+
+    return type(model) in (Functional, keras.Sequential)
 
 
 def last_operation(model: Any) -> Any:

@@ -29,10 +29,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from scikeras.utils import loss_name
 from scipy import sparse, special
 
 from skmultilabel_keras._compat import last_operation
+from skmultilabel_keras._parameters import loss_name
 
 # Why each column of the table is what it is:
 # - A sigmoid reads each output alone, so a row may hold any number of labels; softmax outputs sum

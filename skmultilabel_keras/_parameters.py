@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,14 @@ import keras
 import numpy as np
 from sklearn.metrics import accuracy_score
 
-from skmultilabel_keras._compat import HasMethods, Interval, Options, StrOptions
+from skmultilabel_keras._compat import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    fresh_names,
+    validate_parameter_constraints,
+)
 from skmultilabel_keras._validation import nearest_names
 
 _COUNT = Interval(numbers.Integral, 1, None, closed="left")
@@ -45,6 +53,14 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "n_iter_no_change": [_COUNT],
 }
 
+OPTION_CONSTRAINTS: dict[str, list[Any]] = {
+    **PARAMETER_CONSTRAINTS,
+    "initial_epoch": [Interval(numbers.Integral, 0, None, closed="left")],
+    "steps_per_epoch": [None, _COUNT],
+    "validation_steps": [None, _COUNT],
+    "validation_freq": [_COUNT, list, tuple, set],
+}
+
 # Options of keras.Model.fit and predict that make sense here; the others are arguments of the
 # estimator's own methods, or would change how many rows come back.
 FIT_OPTIONS = frozenset(
@@ -67,7 +83,7 @@ PREDICT_OPTIONS = frozenset({"batch_size", "callbacks", "verbose"})
 _COMPILE_OPTIONS = frozenset(
     name
     for name in inspect.signature(keras.Model.compile).parameters
-    if name not in ("self", "optimizer", "loss", "metrics")
+    if name not in ("self", "optimizer", "loss", "metrics", "steps_per_execution")
 )
 _SCORE_OPTIONS = frozenset(inspect.signature(accuracy_score).parameters) - {"y_true", "y_pred"}
 
@@ -177,7 +193,9 @@ def call_options(
         _require_legal("", name, legal, f"{destination}()")
     options = {name: params[name] for name in legal if name in params}
     options |= {k: v for k, v in params_behind(params, destination).items() if "__" not in k}
-    return options | dict(call)
+    options |= dict(call)
+    validate_parameter_constraints(OPTION_CONSTRAINTS, options, caller_name=destination)
+    return options
 
 
 def _require_legal(prefix: str, name: str, legal: Iterable[str], owner: str = "") -> None:
@@ -247,7 +265,10 @@ _HEAD_LOSS_PARAMETERS = class_parameters(keras.losses.BinaryCrossentropy) | clas
 
 def optimizer_class(optimizer: Any) -> Any:
     """Return the class that an optimizer's name stands for, anything else as it is."""
-    return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+    if not isinstance(optimizer, str):
+        return optimizer
+    with fresh_names():  # Keras makes an object, whose name must not count
+        return type(keras.optimizers.get(optimizer))
 
 
 def loss_class(loss: Any) -> Any:
@@ -261,10 +282,20 @@ def loss_class(loss: Any) -> Any:
     return getattr(keras.losses, "".join(map(str.capitalize, name.split("_"))), found)
 
 
+def loss_name(loss: Any) -> str:
+    """Return a loss' name in snake case, "binary_crossentropy" say, however it is given."""
+    found = loss_class(loss)
+    if not inspect.isclass(found):
+        found = getattr(found, "__name__", type(found).__name__)
+    name = found if isinstance(found, str) else found.__name__
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 def metric_classes(metrics: Any) -> Any:
     """Return metrics with the names of Keras' classes replaced by the classes."""
     if isinstance(metrics, str):
-        found = keras.metrics.get(metrics)
+        with fresh_names():  # Keras makes an object, whose name must not count
+            found = keras.metrics.get(metrics)
         return type(found) if isinstance(found, keras.metrics.Metric) else found
     if isinstance(metrics, Mapping):
         return {key: metric_classes(value) for key, value in metrics.items()}
@@ -285,6 +316,30 @@ _RESOLVERS: dict[str, Callable[[Any], Any]] = {
     "metrics": lambda metrics: metric_classes(_in_list(metrics)),
     "callbacks": lambda callbacks: callbacks,
 }
+
+
+# Parameters, and prefixes of parameters, that a network is built and compiled from.
+_BUILT_FROM = (
+    "build_fn",
+    "compile",
+    "exclusive",
+    "label_names",
+    "loss",
+    "metrics",
+    "model",
+    "optimizer",
+    "run_eagerly",
+)
+
+
+def changed_parameters(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of parameters that would now give another network than before."""
+    names = {name for name in {*before, *now} if name.partition("__")[0] in _BUILT_FROM}
+    return sorted(name for name in names if not _is_same(before.get(name), now.get(name)))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and bool(np.all(one == other)))
 
 
 def resolve_seed(random_state: Any) -> int:

@@ -16,6 +16,9 @@ from sklearn.base import BaseEstimator, clone
 
 from skmultilabel_keras._parameters import check_parameter_names
 
+# Parameters that say what a network is built from, the one that wins first.
+_BUILDS = ("build_fn", "model")
+
 
 class RoutedParameters:
     """Mixin for estimators with declared and with routed parameters.
@@ -25,15 +28,22 @@ class RoutedParameters:
     attributes all the same. To stand before the estimator among the bases.
     """
 
+    build_fn: Any
     model: Any
+    _routed_params: dict[str, Any]
     warm_start: bool
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        return sorted(
-            p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD
-        )
+        """Return the names in the constructor, and in those of bases that it passes others to."""
+        names: set[str] = set()
+        for base in cls.__mro__:
+            if "__init__" in vars(base):
+                parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+                names |= {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+                if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                    break
+        return sorted(names - {"self"})
 
     def _set_routed(self, params: Mapping[str, Any]) -> None:
         """Take what a constructor got beyond its declared parameters."""
@@ -72,7 +82,7 @@ class RoutedParameters:
         ValueError
             For an unknown name, with the nearest known ones; nothing is set then.
         """
-        self._check_names(params, ValueError, model=params.get("model", self.model))
+        self._check_names(params, ValueError, **{k: params[k] for k in _BUILDS if k in params})
         for name, value in params.items():
             if name in self._get_param_names():
                 setattr(self, name, value)
@@ -93,10 +103,11 @@ class RoutedParameters:
             super().__setattr__(name, value)
 
     def _check_names(
-        self, params: Mapping[str, Any], error: type[Exception], model: Any = None
+        self, params: Mapping[str, Any], error: type[Exception], **builds: Any
     ) -> None:
-        model = self.model if model is None else model
-        function = model if _is_build_function(model) else None
+        """Raise for names that are unknown, given what the network is built from."""
+        models = [builds.get(name, getattr(self, name)) for name in _BUILDS]
+        function = next((model for model in models if _is_build_function(model)), None)
         check_parameter_names(type(self).__name__, params, self._get_param_names(), function, error)
 
     __repr__ = BaseEstimator.__repr__
@@ -108,7 +119,10 @@ class RoutedParameters:
             name: value if isinstance(value, shared) else clone(value, safe=False)
             for name, value in self.get_params(deep=False).items()
         }
-        fresh = type(self)(**params)
+        declared = self._get_param_names()
+        fresh = type(self)(**{name: params.pop(name) for name in declared})
+        if params:
+            fresh._routed_params = params
         for name in ("_metadata_request", "_sklearn_output_config"):
             if name in vars(self):
                 setattr(fresh, name, clone(vars(self)[name], safe=False))

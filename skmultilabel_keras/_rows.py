@@ -78,11 +78,14 @@ class Rows:
         weight = self.weight / self.weight[self.index].mean()
         return replace(self, weight=None if np.ptp(weight[self.index]) == 0 else weight)
 
-    def merge_equal(self) -> Rows:
-        """Return each distinct row once, with the sum of the weights, in an order of content.
+    def sort_by_content(self, *, merge: bool) -> Rows:
+        """Return the rows in an order of their content, so that their order given has no effect.
 
-        Full-batch training depends on nothing else, so with this the order of the rows does not
-        matter to the last bit, and a weight of three does what three copies of a row do.
+        Parameters
+        ----------
+        merge : bool
+            Whether rows that are equal become one, with the sum of the weights: a weight of three
+            then does what three copies of a row do, to the last bit.
         """
         if len(self) > _MERGE_AT_MOST:
             return self
@@ -90,6 +93,10 @@ class Rows:
         for row in self.index:
             places[_row_key(self.X, row) + _row_key(self.y, row)].append(row)
         groups = [places[key] for key in sorted(places)]
+        if not merge:
+            weights = np.ones(self.X.shape[0]) if self.weight is None else self.weight
+            ordered = [sorted(group, key=weights.__getitem__) for group in groups]
+            return replace(self, index=np.concatenate(ordered))
         weight = np.zeros(self.X.shape[0])
         for group in groups:
             # An exact sum does not depend on the order of the rows, as one of floats does.
@@ -101,7 +108,14 @@ class Rows:
 def dense_rows(values: Any, rows: Any, dtype: str | None = None) -> np.ndarray:
     """Return some rows of an array or CSR as a dense array."""
     taken = values[rows]
-    return np.asarray(taken.toarray() if sparse.issparse(taken) else taken, dtype=dtype)
+    taken = np.asarray(taken.toarray() if sparse.issparse(taken) else taken)
+    dense = taken.astype(dtype or taken.dtype, copy=False)
+    if dense.dtype.kind in "iu" and dense.dtype != taken.dtype and (dense != taken).any():
+        raise ValueError(
+            f"The network takes {dense.dtype} inputs, which cannot hold the values of X, such as "
+            f"{taken[dense != taken][0]!r}. Give its input another dtype, or change X."
+        )
+    return dense
 
 
 def block_length(shape: tuple[int, ...]) -> int:

@@ -90,7 +90,8 @@ class TargetEncoder(BaseEstimator):
         self.container_ = targets.container
         self.meaning_ = "classes" if targets.container == "classes" else "indicator"
         if targets.container == "classes":
-            self.label_names_ = _sorted_classes(targets.values) if declared is None else declared
+            # Sorted even if declared: scikit-learn's metrics take columns for sorted classes.
+            self.label_names_ = _sorted_classes(targets.values if declared is None else declared)
             self._dtype = self.label_names_.dtype
         elif targets.container == "lists":
             self.label_names_ = _names_in(targets.values) if declared is None else declared
@@ -161,7 +162,7 @@ class TargetEncoder(BaseEstimator):
         y_true, y_pred : pair of 1-D classes or of indicators
         """
         if self.meaning_ == "classes":
-            return y, self.decode(decisions)
+            return read_targets(y, meaning=self.meaning_).values, self.decode(decisions)
         declared = self.label_names_ if self._listed() else None
         targets = read_targets(y, declared=declared, meaning=self.meaning_)
         if targets.container != "lists":

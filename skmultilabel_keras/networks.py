@@ -44,6 +44,10 @@ class FeatureScaler(keras.layers.Layer):
     [[1.0, 4.0]]
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        # In float32 whatever the policy: half precision overflows for unscaled features.
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the statistics, which leave inputs as they are until they are set."""
         shape = tuple(input_shape[1:]) if len(input_shape) == 2 else ()
@@ -88,7 +92,7 @@ def mlp(
     Returns
     -------
     keras.Model
-        Network whose outputs are logits of shape (n_samples, meta["n_units_"]).
+        Network whose outputs are logits of shape ``(n_samples, meta["n_units_"])``.
 
     Examples
     --------
@@ -120,7 +124,7 @@ def linear(meta: Mapping[str, Any], *, standardize: bool = True) -> keras.Model:
     Returns
     -------
     keras.Model
-        Network whose outputs are logits of shape (n_samples, meta["n_units_"]).
+        Network whose outputs are logits of shape ``(n_samples, meta["n_units_"])``.
 
     Examples
     --------

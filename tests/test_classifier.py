@@ -1,5 +1,10 @@
 """What the estimator does with its parameters, and what it holds after fit."""
 
+import copy
+import functools
+import pickle
+import random
+
 import keras
 import numpy as np
 import pandas as pd
@@ -168,9 +173,8 @@ def test_keras_models_of_every_kind_agree(activation, compile_it, multilabel_dat
     if compile_it:
         loss = keras.losses.BinaryCrossentropy(from_logits=activation is None)
         model.compile(keras.optimizers.SGD(rate), loss)
-    clf = KerasMultiLabelClassifier(
-        model, epochs=2, random_state=0, optimizer="sgd", optimizer__learning_rate=rate
-    ).fit(X, Y)
+    optimizer = {} if compile_it else {"optimizer": "sgd", "optimizer__learning_rate": rate}
+    clf = KerasMultiLabelClassifier(model, epochs=2, random_state=0, **optimizer).fit(X, Y)
     reference = KerasMultiLabelClassifier(
         "linear",
         model__standardize=False,
@@ -210,6 +214,134 @@ def test_warm_start_trains_a_given_model_in_place(multilabel_data):
 def test_clones_share_a_model_that_is_not_trained_in_place():
     model = compiled()
     assert clone(KerasMultiLabelClassifier(model)).model is model
+
+
+def test_parameters_that_a_compiled_model_would_drop(multilabel_data):
+    with pytest.raises(ValueError, match=r"comes compiled, so optimizer__learning_rate would have"):
+        KerasMultiLabelClassifier(compiled(), optimizer__learning_rate=0.1).fit(*multilabel_data)
+    with pytest.raises(ValueError, match="so metrics would have no effect"):
+        KerasMultiLabelClassifier(compiled(), metrics=["auc"]).fit(*multilabel_data)
+
+
+def own_loss(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+def test_a_model_compiled_with_a_loss_of_its_own(multilabel_data):
+    clf = KerasMultiLabelClassifier(compiled(loss=own_loss), epochs=1).fit(*multilabel_data)
+    assert clf.model_.loss is own_loss
+
+
+def test_a_model_with_a_step_of_its_own_is_not_made_plain(multilabel_data):
+    class Own(keras.Model):
+        def __init__(self, inputs, outputs, factor, **kwargs):
+            super().__init__(inputs, outputs, **kwargs)
+            self.factor = factor
+
+    inputs = keras.Input((8,))
+    model = Own(inputs, keras.layers.Dense(3)(inputs), factor=2)
+    with pytest.raises(ValueError, match="Pass a function that builds it"):
+        KerasMultiLabelClassifier(model).fit(*multilabel_data)
+
+
+class OwnMetric(keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(keras.ops.abs(y_true - y_pred))
+
+
+class OwnNetwork(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.hidden = keras.layers.Dense(4, activation="relu")
+        self.drop = keras.layers.Dropout(0.5)
+        self.out = keras.layers.Dense(units)
+
+    def call(self, inputs, training=False):
+        return self.out(self.drop(self.hidden(inputs), training=training))
+
+
+def build_sigmoid(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    x = keras.layers.Dropout(0.5)(keras.layers.Dense(4)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], "sigmoid")(x))
+
+
+def build_own(meta):
+    return OwnNetwork(meta["n_units_"])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"loss": own_loss, "model": build_sigmoid},
+        {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "model": build_own},
+        {"metrics": [OwnMetric], "model__dropout": 0.5},
+    ],
+    ids=["loss", "network", "metric"],
+)
+@pytest.mark.parametrize(
+    "copy_of", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))], ids=["copy", "pickle"]
+)
+def test_copies_of_anything_go_on_bit_by_bit(copy_of, params, multilabel_data):
+    """Losses, metrics and networks of users need no registration; dropout goes on as well."""
+    X, Y = multilabel_data
+    clf = KerasMultiLabelClassifier(epochs=2, random_state=0)
+    clf.set_params(**params).fit(X, Y)
+    before = random.getstate()
+    again = copy_of(clf)
+    assert random.getstate() == before
+    assert np.array_equal(again.decision_function(X), clf.decision_function(X))
+    for _ in range(2):
+        clf.partial_fit(X, Y)
+        again.partial_fit(X, Y)
+    assert np.array_equal(again.decision_function(X), clf.decision_function(X))
+    assert again.history_ == clf.history_
+
+
+def test_subclasses_in_the_manner_of_scikeras(multilabel_data):
+    class Own(KerasMultiLabelClassifier):
+        def __init__(self, width=3, **kwargs):
+            super().__init__(**kwargs)
+            self.width = width
+
+    clf = clone(Own(width=5, epochs=2, optimizer__learning_rate=0.1)).fit(*multilabel_data)
+    assert clf.get_params()["width"] == 5
+    assert clf.n_iter_ == 2
+    assert clf.get_params()["optimizer__learning_rate"] == 0.1
+
+
+def test_a_parameter_of_another_model_function_is_found_out(multilabel_data):
+    clf = KerasMultiLabelClassifier(build_fn=lambda meta, units: None, units=3)
+    clf.set_params(build_fn=None, model="mlp")
+    assert clone(clf).get_params()["units"] == 3
+    with pytest.raises(ValueError, match="no parameter 'units'"):
+        clf.fit(*multilabel_data)
+
+
+def test_metrics_with_a_value_for_each_label(multilabel_data, make_classifier):
+    clf = make_classifier(metrics=["f1_score"]).fit(*multilabel_data)
+    assert np.shape(clf.history_["f1_score"]) == (3, 3)
+
+
+def test_losses_without_a_name(multilabel_data, make_classifier):
+    loss = functools.partial(keras.losses.binary_crossentropy, from_logits=True)
+    clf = make_classifier(loss=loss).fit(*multilabel_data)
+    reference = make_classifier().fit(*multilabel_data)
+    X = multilabel_data[0]
+    np.testing.assert_allclose(clf.decision_function(X), reference.decision_function(X), rtol=1e-5)
+
+
+def test_integer_inputs_that_cannot_hold_the_values():
+    def build(meta):
+        inputs = keras.Input((2,), dtype="uint8")
+        x = keras.layers.Flatten()(keras.layers.Embedding(256, 3)(inputs))
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(x))
+
+    X = np.array([[1, 2], [3, 255]])
+    clf = KerasMultiLabelClassifier(build, epochs=1).fit(X, np.eye(2, dtype=int))
+    assert clf.predict_proba(X.astype(float)).shape == (2, 2)
+    with pytest.raises(ValueError, match=r"uint8 inputs, which cannot hold .*300"):
+        clf.predict(np.array([[1, 300]]))
 
 
 # Validation and early stopping.
@@ -302,6 +434,17 @@ def test_warm_start_goes_on_from_the_weights(multilabel_data, make_classifier):
     assert clf.history_["loss"][0] < first[-1] * 1.05
     assert len(clf.history_["loss"]) == 20
     assert clf.set_params(warm_start=False).fit(X, Y).history_["loss"] == first
+
+
+def test_what_a_network_that_goes_on_can_and_cannot_take_over(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier(warm_start=True).fit(X, Y)
+    clf.set_params(optimizer__learning_rate=0.25, epochs=1).fit(X, Y)
+    assert float(clf.model_.optimizer.learning_rate) == 0.25
+    clf.set_params(model__hidden_layer_sizes=(3,))
+    with pytest.raises(ValueError, match=r"but model__hidden_layer_sizes changed since"):
+        clf.fit(X, Y)
+    assert clf.set_params(warm_start=False).fit(X, Y).model_.layers[2].units == 3
 
 
 def test_initialize_builds_without_training(multilabel_data, make_classifier):

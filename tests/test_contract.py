@@ -5,6 +5,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras.networks import FeatureScaler
 
 # Both look at the classes of SciKeras from which the estimator inherits.
 EXPECTED_TO_FAIL = {
@@ -24,7 +25,7 @@ class BuildSelu:
 
     def __call__(self, meta, units=24):
         inputs = keras.Input(meta["X_shape_"][1:])
-        x = keras.layers.BatchNormalization()(inputs)
+        x = FeatureScaler()(inputs)
         x = keras.layers.Dense(units, activation="selu")(x)
         activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
         if meta["n_units_"] == 1 and activation == "softmax":
@@ -39,7 +40,8 @@ OTHERS = [
         epochs=60,
         optimizer="rmsprop",
         optimizer__learning_rate=0.05,
-        metrics=["accuracy"],
+        callbacks=keras.callbacks.ReduceLROnPlateau,
+        callbacks__monitor="loss",
     ),
     KerasMultiLabelClassifier(
         "mlp",

@@ -284,6 +284,8 @@ def test_order_of_rows_does_not_matter_in_one_batch(multilabel_data):
     X, Y = multilabel_data[0][:40], multilabel_data[1][:40]
     order = np.random.default_rng(0).permutation(40)
     twice = np.repeat(order, 2)
+    counted = tiny_classifier(epochs=5, metrics=["accuracy"])  # rows are not merged then
+    assert clone(counted).fit(X, Y).history_ == clone(counted).fit(X[order], Y[order]).history_
     fits = [
         tiny_classifier(epochs=5).fit(X, Y),
         tiny_classifier(epochs=5).fit(X[order], Y[order]),
@@ -300,6 +302,7 @@ def test_order_of_rows_does_not_matter_in_one_batch(multilabel_data):
 def global_state():
     """Return what a fit must not change."""
     from keras.src.backend.common import global_state as keras_globals
+    from tensorflow.python.eager import context
     from tensorflow.python.framework import config
 
     names = keras_globals.get_global_attribute("object_name_uids")
@@ -307,7 +310,7 @@ def global_state():
         "python": random.getstate(),
         "numpy": pickle.dumps(np.random.get_state()),
         "tensorflow seed": tf.random.get_global_generator().state.numpy().tolist(),
-        "tensorflow global seed": tf.compat.v1.get_seed(None),
+        "tensorflow global seed": context.global_seed(),
         "determinism": config.is_op_determinism_enabled(),
         "eager": tf.config.functions_run_eagerly(),
         "floatx": keras.config.floatx(),

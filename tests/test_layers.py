@@ -15,7 +15,8 @@ PACKAGE = Path(skmultilabel_keras.__file__).parent
 LAYERS = [
     {"_classifier"},
     {"_tensorflow.training", "_tensorflow.prediction", "_building", "_routed_parameters"},
-    {"_tensorflow.functions", "_heads", "_parameters", "networks"},
+    {"_tensorflow.functions", "_heads", "networks"},
+    {"_parameters"},
     {"_target_encoder", "_rows", "model_selection", "metrics", "datasets"},
     {"_validation"},
     {"_compat"},

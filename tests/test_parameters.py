@@ -366,16 +366,25 @@ def test_a_call_goes_before_a_routed_option_and_that_before_a_declared_one(given
     params = {"verbose": 1}
     call = {}
     if "declared" in given_where:
-        params["epochs"] = "declared"
+        params["epochs"] = 1
     if "routed" in given_where:
-        params["fit__epochs"] = "routed"
+        params["fit__epochs"] = 2
     if "call" in given_where:
-        call["epochs"] = "call"
+        call["epochs"] = 3
 
     options = call_options(params, "fit", FIT_OPTIONS, call)
 
-    first = next(where for where in ("call", "routed", "declared") if where in given_where)
-    assert options == {"epochs": first, "verbose": 1}
+    expected = {"declared": 1, "routed": 2, "call": 3}
+    assert options == {"epochs": max(expected[where] for where in given_where), "verbose": 1}
+
+
+@pytest.mark.parametrize("call", [{"epochs": -1}, {"batch_size": -5}, {"steps_per_epoch": 0}])
+def test_options_have_legal_values_too(call):
+    with pytest.raises(ValueError, match=f"'{next(iter(call))}' parameter of fit"):
+        call_options({}, "fit", FIT_OPTIONS, call)
+    routed = {f"fit__{name}": value for name, value in call.items()}
+    with pytest.raises(ValueError, match=f"'{next(iter(call))}' parameter of fit"):
+        call_options(routed, "fit", FIT_OPTIONS, {})
 
 
 def test_options_of_another_destination_are_left_out():

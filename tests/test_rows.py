@@ -135,7 +135,7 @@ def test_blocks_hold_each_row_once_and_are_bounded(shape, small_blocks):
 
 
 def merged_batch(rows):
-    merged = rows.merge_equal()
+    merged = rows.sort_by_content(merge=True)
     return merged.batch(np.arange(len(merged)), "float64")
 
 
@@ -160,7 +160,7 @@ def test_merging_does_not_depend_on_the_order_of_rows(make, weighted, seed):
         assert kept.tobytes() == got.tobytes()
     for one, other in zip(merged_batch(rows), merged_batch(rows.select(order)), strict=True):
         assert one.tobytes() == other.tobytes()
-    merged, merged_moved = rows.merge_equal(), moved.merge_equal()
+    merged, merged_moved = rows.sort_by_content(merge=True), moved.sort_by_content(merge=True)
     np.testing.assert_array_equal(
         merged.weight[merged.index], merged_moved.weight[merged_moved.index], strict=True
     )
@@ -194,8 +194,8 @@ def test_copies_do_what_weights_do():
 
 def test_merging_groups_sparse_and_dense_rows_alike():
     X, y, weight = rows_with_repeats(2)
-    dense = make_rows(X, y, weight).merge_equal()
-    in_csr = make_rows(sparse.csr_array(X), sparse.csr_array(y), weight).merge_equal()
+    dense = make_rows(X, y, weight).sort_by_content(merge=True)
+    in_csr = make_rows(sparse.csr_array(X), sparse.csr_array(y), weight).sort_by_content(merge=True)
 
     np.testing.assert_array_equal(np.sort(dense.index), np.sort(in_csr.index))
     np.testing.assert_array_equal(dense.weight, in_csr.weight)
@@ -204,7 +204,7 @@ def test_merging_groups_sparse_and_dense_rows_alike():
 @pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f2", "f8"), ("i8", "f4"), ("?", "f4")])
 def test_merging_does_not_depend_on_the_dtype(dtypes):
     X = np.random.default_rng(0).integers(0, 2, size=(20, 3))
-    one, other = (make_rows(X.astype(dtype)).merge_equal() for dtype in dtypes)
+    one, other = (make_rows(X.astype(dtype)).sort_by_content(merge=True) for dtype in dtypes)
 
     np.testing.assert_array_equal(one.index, other.index)
 
@@ -213,14 +213,14 @@ def test_rows_that_differ_in_the_last_bit_stay_apart():
     """Merged, the first of them would stand for both, and which is first depends on the order."""
     X = np.array([[1.0], [np.nextafter(1.0, 2.0)], [1.0]])
 
-    assert len(make_rows(X).merge_equal()) == 2
+    assert len(make_rows(X).sort_by_content(merge=True)) == 2
 
 
 @every_container
 def test_rows_with_other_targets_stay_apart(make):
     rows = make_rows(make(np.ones((4, 2))), make(np.array([[0], [1], [0], [1.0]])))
 
-    assert len(rows.merge_equal()) == 2
+    assert len(rows.sort_by_content(merge=True)) == 2
 
 
 def test_negative_zeros_are_zeros():
@@ -228,7 +228,7 @@ def test_negative_zeros_are_zeros():
     in_csr = sparse.csr_array(([0.0, 1.0, 1.0, -0.0], [0, 1, 1, 0], [0, 2, 4]), shape=(2, 2))
 
     for values in (X, in_csr, X.astype("f4"), X.reshape(2, 2, 1)):
-        merged = make_rows(values).merge_equal()
+        merged = make_rows(values).sort_by_content(merge=True)
         assert len(merged) == 1
         assert merged.weight[merged.index] == [2.0]
 
@@ -240,7 +240,7 @@ def test_untidy_sparse_rows_are_equal_to_tidy_ones():
     )
     parts = untidy.data.copy(), untidy.indices.copy(), untidy.indptr.copy()
 
-    assert len(make_rows(untidy).merge_equal()) == 1
+    assert len(make_rows(untidy).sort_by_content(merge=True)) == 1
     for part, before in zip((untidy.data, untidy.indices, untidy.indptr), parts, strict=True):
         np.testing.assert_array_equal(part, before)
 
@@ -249,13 +249,13 @@ def test_large_sets_are_not_searched(monkeypatch):
     monkeypatch.setattr(_rows, "_MERGE_AT_MOST", 3)
     rows = make_rows(np.zeros((4, 1)))
 
-    assert rows.merge_equal() is rows
-    assert len(rows.select(np.arange(3)).merge_equal()) == 1
+    assert rows.sort_by_content(merge=True) is rows
+    assert len(rows.select(np.arange(3)).sort_by_content(merge=True)) == 1
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (3, 2, 2)])
 def test_merging_one_row(shape):
-    merged = make_rows(np.ones(shape), index=[2]).merge_equal()
+    merged = make_rows(np.ones(shape), index=[2]).sort_by_content(merge=True)
 
     assert merged.index.tolist() == [2]
     assert merged.weight[2] == 1

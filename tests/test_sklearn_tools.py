@@ -370,7 +370,6 @@ def test_learning_curve(make, data):
     assert np.array_equal(test_scores[-1], cross_val_score(make(), X, Y, cv=cv, scoring="f1_micro"))
 
 
-@pytest.mark.xfail(reason="partial_fit takes the classes 0 and 1 for label names", strict=True)
 def test_learning_curve_goes_on_with_partial_fit(make, data):
     """scikit-learn passes the values of ``y`` as classes; for an indicator these are 0 and 1."""
     X, Y = data

@@ -572,10 +572,12 @@ def test_decode_inverts_transform_for_any_classes_of_one_type(labels):
     assert encoder.decode(encoder.transform(y)).tolist() == kept
 
 
-def test_declared_order_is_the_order_of_codes():
+def test_codes_count_sorted_classes_in_whatever_order_they_are_declared():
+    """scikit-learn's metrics take columns of scores for sorted classes."""
     encoder = TargetEncoder(label_names=["b", "c", "a"]).fit(["a", "b"])
 
-    np.testing.assert_array_equal(encoder.transform(["a", "b", "c"]), [2, 0, 1])
+    np.testing.assert_array_equal(encoder.transform(["a", "b", "c"]), [0, 1, 2])
+    assert encoder.label_names_.tolist() == ["a", "b", "c"]
 
 
 def test_numbers_of_another_type_are_the_same_classes():

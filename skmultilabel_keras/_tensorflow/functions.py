@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from skmultilabel_keras._compat import fresh_names
+from skmultilabel_keras._compat import compile_arguments, fresh_names
 from skmultilabel_keras._rows import Rows
 
 
@@ -91,7 +91,9 @@ class NetworkFunctions:
         if self.model.run_eagerly:
             return run
         signature = [_free_batch(part) for part in batch]
-        return tf.function(run, input_signature=signature, autograph=False)
+        # Only where asked for: Keras' own "auto" is XLA, which slows small networks on a CPU down.
+        compiled = compile_arguments(self.model).get("jit_compile") is True or None
+        return tf.function(run, input_signature=signature, autograph=False, jit_compile=compiled)
 
 
 def _run_step(step: Callable[[Any], dict[str, Any]], *data: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Does not own: what a step does (``functions``, and the model itself).
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +84,6 @@ def _train(
     )
     train_step = functions.train_step(rows)
     test_step = None if validation is None else functions.test_step(validation)
-    history: dict[str, list[float]] = {}
     model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, float] = {}
@@ -98,15 +98,13 @@ def _train(
         ):
             logs |= _evaluate(functions, test_step, validation, plan, callbacks)
         callbacks.on_epoch_end(epoch, logs)
-        for name, value in logs.items():
-            history.setdefault(name, []).append(value)
         if model.stop_training:
             break
     if plan.epochs > plan.initial_epoch:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
     _check_finite_weights(model)
-    return history
+    return dict(model.history.history)
 
 
 def _run_epoch(
@@ -170,8 +168,10 @@ def _run_steps(
     return _as_floats(results if set(results) == set(logs) else logs)
 
 
-def _as_floats(logs: dict[str, Any]) -> dict[str, float]:
-    return {name: float(np.asarray(value)) for name, value in logs.items()}
+def _as_floats(logs: dict[str, Any]) -> dict[str, Any]:
+    """Fetch logs; metrics with a value for each label stay arrays."""
+    arrays = {name: np.asarray(value) for name, value in logs.items()}
+    return {name: float(v) if v.ndim == 0 else v for name, v in arrays.items()}
 
 
 def _count_steps(rows: Rows, batch_size: int, at_most: int | None) -> int:
@@ -180,9 +180,9 @@ def _count_steps(rows: Rows, batch_size: int, at_most: int | None) -> int:
 
 
 def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+    if isinstance(frequency, numbers.Integral):
+        return (epoch + 1) % int(frequency) == 0
+    return epoch + 1 in frequency  # type: ignore[operator]
 
 
 def _has_batch_hooks(callbacks: keras.callbacks.CallbackList, names: Sequence[str]) -> bool:
