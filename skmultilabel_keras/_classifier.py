@@ -450,7 +450,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 "as sample_weight."
             )
         by_class = compute_sample_weight(self.class_weight, encoder.label_names_[encoded])
-        return by_class if weight is None else weight * by_class
+        weight = by_class if weight is None else weight * by_class
+        if (by_class < 0).any() or not weight.any():
+            raise ValueError(
+                "class_weight must hold no negative weight, and one above zero for a class in y; "
+                f"got {self.class_weight!r}."
+            )
+        return weight
 
     def _build(self) -> None:
         """Build and compile a fresh network, from the seed alone."""
@@ -480,7 +486,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _targets(self) -> str:
         """Return what the targets are, in the words of the head table."""
         if self.target_encoder_.meaning_ == "indicator":
-            return "one_hot" if self.exclusive else "independent"
+            return "one_hot" if self.target_encoder_.exclusive else "independent"
         return "binary" if self.target_encoder_.n_labels_ == 2 else "classes"
 
     def _get_metadata(self) -> dict[str, Any]:

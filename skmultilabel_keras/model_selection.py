@@ -26,7 +26,7 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     validation_split : float
         Share of the rows to set aside, in (0, 1). At least one row is drawn, and one is left.
         Proportions of labels come before sizes: with up to five labels the size is met to one
-        row; with tens of labels and a few hundred rows, half as many rows more may be drawn.
+        row; with tens of labels and a hundred rows or less it may be missed by a factor of two.
     seed : int
         Seed of the draw.
 

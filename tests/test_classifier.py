@@ -485,6 +485,17 @@ def test_class_weight_of_classes():
     assert np.allclose(balanced, 1 / 3, atol=0.02)
 
 
+@pytest.mark.parametrize("weight", [{0: -1, 1: 1}, {0: 0, 1: 0}])
+def test_class_weight_that_cannot_be(weight):
+    with pytest.raises(ValueError, match="class_weight must hold no negative weight"):
+        KerasMultiLabelClassifier(class_weight=weight).fit(np.eye(2), [0, 1])
+
+
+def test_balanced_class_weight_needs_all_rows():
+    with pytest.raises(ValueError, match="pass class_weight as a dict"):
+        KerasMultiLabelClassifier(class_weight="balanced").partial_fit(np.eye(2), [0, 1])
+
+
 # Exclusive classes.
 
 
