@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skmultilabel_keras._classifier import KerasMultiLabelClassifier
+    from skmultilabel_keras._tensorflow.cache import (
+        clear_compile_cache,
+        compile_cache_info,
+        set_compile_cache_size,
+    )
     from skmultilabel_keras.datasets import load_digit_scenes
     from skmultilabel_keras.metrics import get_multilabel_scorer, multilabel_scorers
 
@@ -18,16 +23,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KerasMultiLabelClassifier",
+    "clear_compile_cache",
+    "compile_cache_info",
     "get_multilabel_scorer",
     "load_digit_scenes",
     "multilabel_scorers",
+    "set_compile_cache_size",
 ]
 
 _HOME = {
     "KerasMultiLabelClassifier": "_classifier",
+    "clear_compile_cache": "_tensorflow.cache",
+    "compile_cache_info": "_tensorflow.cache",
     "get_multilabel_scorer": "metrics",
     "load_digit_scenes": "datasets",
     "multilabel_scorers": "metrics",
+    "set_compile_cache_size": "_tensorflow.cache",
 }
 
 

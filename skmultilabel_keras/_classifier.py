@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
+from scipy import sparse
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -46,6 +47,7 @@ from skmultilabel_keras._rows import Rows, feature_statistics
 from skmultilabel_keras._target_encoder import TargetEncoder, read_targets
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
+from skmultilabel_keras._tensorflow.process import prepare_process
 from skmultilabel_keras._tensorflow.training import TrainingPlan, train
 from skmultilabel_keras._validation import check_features, check_sample_weight
 from skmultilabel_keras.model_selection import split_validation
@@ -122,6 +124,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         ``validation_split``, 0.1 if neither is given.
     n_iter_no_change : int, default=10
         Epochs without improvement after which early stopping ends training.
+    engine : {"auto", "keras"}, default="auto"
+        What trains the network. "auto" runs whole epochs in one compiled function, shared by all
+        fits of like networks, where it can, and Keras' own ``fit`` otherwise; ``engine_`` tells
+        which and why. "keras" takes Keras' ``fit`` in any case.
+    jit_compile : bool or "auto", default="auto"
+        Whether XLA compiles training. "auto" decides from the layers, the size and the number of
+        steps; see the user guide.
     **kwargs : dict
         Parameters routed by prefix: ``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``compile__``, ``callbacks__``, ``fit__``, ``predict__``, ``score__``; and parameters of
@@ -148,6 +157,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Number of epochs run in the last fit.
     target_encoder_ : TargetEncoder
         Encodes targets and decodes predictions.
+    engine_ : Engine
+        Which way the last fit ran: its ``name``, "shared", "own" or "keras"; ``jit_compile``,
+        whether XLA compiled it; and the ``reason``.
 
     See Also
     --------
@@ -193,6 +205,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         label_names: Sequence[Any] | None = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
+        engine: str = "auto",
+        jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
         self.model = model
@@ -215,6 +229,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self.label_names = label_names
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
+        self.engine = engine
+        self.jit_compile = jit_compile
         if kwargs:
             self._set_routed(kwargs)
 
@@ -242,6 +258,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        prepare_process()
         values = state.pop("_variables", None)
         super().__setstate__(state)
         if values is not None:
@@ -284,6 +301,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             For data or parameters that do not fit, before any training, and where training
             diverges. The estimator stays as it was.
         """
+        prepare_process()
         go_on = self.warm_start and self.initialized_
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
@@ -293,8 +311,6 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
-            if not self.warm_start:
-                self._functions.forget_steps()
         return self
 
     def partial_fit(
@@ -334,6 +350,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         for name in ("epochs", "initial_epoch", "validation_split"):
             if name in kwargs:
                 raise TypeError(f"partial_fit trains for one epoch on all rows; drop {name!r}.")
+        prepare_process()
         go_on = self.initialized_
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
@@ -364,6 +381,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         -------
         self
         """
+        prepare_process()
         with self._unchanged_on_error(go_on=False):
             self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
@@ -434,6 +452,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             encoder = TargetEncoder(label_names=declared, exclusive=self.exclusive)
             self.target_encoder_ = encoder.fit(y)
             self.X_dtype_ = X.dtype
+            self._sparse_input = sparse.issparse(X)
         encoded = self.target_encoder_.transform(y)
         weight = self._weigh_classes(encoded, weight)
         kept = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
@@ -496,6 +515,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         known = ("X_shape_", "X_dtype_", "n_features_in_", "feature_names_in_")
         return {
             **{name: vars(self)[name] for name in known if name in vars(self)},
+            "X_sparse_": self._sparse_input,
             "classes_": self.classes_,
             "n_classes_": encoder.n_labels_,
             "label_names_": encoder.label_names_,
@@ -561,9 +581,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             epochs_before=self._epochs_trained - (first if keep_history else 0),
             seed=self._seed,
             callbacks=callbacks,
+            engine=self.engine,
+            jit_compile=self.jit_compile,
             **{name: options[name] for name in _PLANNED if name in options},
         )
-        logs = train(self._functions, rows.with_mean_weight_one(), validation, plan)
+        logs, self.engine_ = train(self.model_, rows.with_mean_weight_one(), validation, plan)
         before = self.history_ if keep_history else {}
         names = [*before, *(name for name in logs if name not in before)]
         self.history_ = {name: [*before.get(name, []), *logs.get(name, [])] for name in names}
@@ -606,7 +628,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             float32 in [0, 1]. For 1-D targets rows sum to one, with a column for each class.
         """
         outputs = self._outputs(X, kwargs)
-        return self._reading.predict_proba(outputs)
+        return self._reading.predict_proba(outputs, overwrite=True)
 
     def decision_function(self, X: Any, **kwargs: Any) -> np.ndarray:
         """Return the logit of each label.
@@ -689,10 +711,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return self.scorer(y_true, y_pred, sample_weight=sample_weight, **options)
 
     def _outputs(self, X: Any, call: Mapping[str, Any]) -> np.ndarray:
-        check_is_fitted(self)
-        params = self.get_params()
-        options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
-        callbacks = resolve_callbacks(params, "callbacks", "predict__callbacks")
+        prepare_process()
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
+        options, callbacks = self._prediction_options(call)
         X = check_features(self, X, reset=False)
         return predict_outputs(
             self._functions,
@@ -702,6 +724,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             callbacks=callbacks,
             verbose=options.get("verbose", self.verbose),
         )
+
+    def _prediction_options(
+        self, call: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[keras.callbacks.Callback]]:
+        if not call and self.callbacks is None and not self._has_routed("predict"):
+            return {}, []  # without a look at all parameters, which takes longer than one row
+        params = self.get_params()
+        options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
+        if "callbacks" in call:
+            return options, resolve_callbacks(call, "callbacks")
+        return options, resolve_callbacks(params, "callbacks", "predict__callbacks")
 
 
 _PLANNED = ("shuffle", "verbose", "steps_per_epoch", "validation_steps", "validation_freq")

@@ -31,6 +31,7 @@ import keras
 import numpy as np
 from scipy import sparse, special
 
+from skmultilabel_keras._activations import ACTIVATIONS
 from skmultilabel_keras._compat import last_operation
 from skmultilabel_keras._parameters import loss_name
 
@@ -156,17 +157,17 @@ class Reading:
         upper = 1 - np.finfo(outputs.dtype).epsneg
         return special.logit(np.clip(outputs, tiny, upper))
 
-    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+    def probabilities(self, outputs: np.ndarray, *, overwrite: bool = False) -> np.ndarray:
         """Return probabilities of shape (n_samples, n_units), within [0, 1]."""
+        p = outputs if overwrite else outputs.copy()
         if not self.from_logits:
-            return np.clip(outputs, 0, 1)
-        if self.head.activation == "softmax":
-            return special.softmax(outputs, axis=1)
-        return special.expit(outputs)
+            np.maximum(p, 0, out=p)
+            return np.minimum(p, 1, out=p)
+        return ACTIVATIONS[self.head.activation](p)
 
-    def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
+    def predict_proba(self, outputs: np.ndarray, *, overwrite: bool = False) -> np.ndarray:
         """Return one column for each label or class, two for binary targets."""
-        p = self.probabilities(outputs)
+        p = self.probabilities(outputs, overwrite=overwrite)
         return np.hstack([1 - p, p]) if self.head.targets == "binary" else p
 
     def decision_function(self, outputs: np.ndarray, *, binary: bool) -> np.ndarray:

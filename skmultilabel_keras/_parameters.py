@@ -11,6 +11,7 @@ import inspect
 import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -51,6 +52,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "label_names": [None, "array-like"],
     "early_stopping": ["boolean"],
     "n_iter_no_change": [_COUNT],
+    "engine": [StrOptions({"auto", "keras"})],
+    "jit_compile": [StrOptions({"auto"}), "boolean"],
 }
 
 OPTION_CONSTRAINTS: dict[str, list[Any]] = {
@@ -265,10 +268,13 @@ _HEAD_LOSS_PARAMETERS = class_parameters(keras.losses.BinaryCrossentropy) | clas
 
 def optimizer_class(optimizer: Any) -> Any:
     """Return the class that an optimizer's name stands for, anything else as it is."""
-    if not isinstance(optimizer, str):
-        return optimizer
+    return _optimizer_of_name(optimizer) if isinstance(optimizer, str) else optimizer
+
+
+@lru_cache
+def _optimizer_of_name(name: str) -> Any:
     with fresh_names():  # Keras makes an object, whose name must not count
-        return type(keras.optimizers.get(optimizer))
+        return type(keras.optimizers.get(name))
 
 
 def loss_class(loss: Any) -> Any:

@@ -7,6 +7,7 @@ Does not own: which names and values are legal (``_parameters``).
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -36,14 +37,7 @@ class RoutedParameters:
     @classmethod
     def _get_param_names(cls) -> list[str]:
         """Return the names in the constructor, and in those of bases that it passes others to."""
-        names: set[str] = set()
-        for base in cls.__mro__:
-            if "__init__" in vars(base):
-                parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
-                names |= {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
-                if all(p.kind is not p.VAR_KEYWORD for p in parameters):
-                    break
-        return sorted(names - {"self"})
+        return list(_parameter_names(cls))  # type: ignore[arg-type]
 
     def _set_routed(self, params: Mapping[str, Any]) -> None:
         """Take what a constructor got beyond its declared parameters."""
@@ -90,6 +84,13 @@ class RoutedParameters:
                 self._routed_params = {**vars(self).get("_routed_params", {}), name: value}
         return self
 
+    def _has_routed(self, prefix: str) -> bool:
+        """Tell whether any parameter stands behind ``prefix__``."""
+        start = f"{prefix}__"
+        declared = _declared_as_routed(type(self))  # type: ignore[arg-type]
+        names = (*declared, *vars(self).get("_routed_params", ()))
+        return any(name.startswith(start) for name in names)
+
     def __getattr__(self, name: str) -> Any:
         routed = vars(self).get("_routed_params", {})
         if name in routed:
@@ -127,6 +128,24 @@ class RoutedParameters:
             if name in vars(self):
                 setattr(fresh, name, clone(vars(self)[name], safe=False))
         return fresh
+
+
+@functools.lru_cache(maxsize=64)
+def _parameter_names(cls: type) -> tuple[str, ...]:
+    names: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+            names |= {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                break
+    return tuple(sorted(names - {"self"}))
+
+
+@functools.lru_cache(maxsize=64)
+def _declared_as_routed(cls: type) -> tuple[str, ...]:
+    """Return the routed names that a subclass has in its constructor."""
+    return tuple(name for name in _parameter_names(cls) if "__" in name)
 
 
 def _is_build_function(model: Any) -> bool:

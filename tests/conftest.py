@@ -1,6 +1,7 @@
 """Shared fixtures: small data, quiet TensorFlow, the folder of real data."""
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -11,6 +12,16 @@ from sklearn.datasets import make_multilabel_classification
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_workers():
+    """End loky's idle workers after each file, so that what one imported weighs on no other."""
+    yield
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(loky, "_executor", None)
+    if executor is not None:
+        executor.shutdown(wait=True, kill_workers=True)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,11 @@ def predict_outputs(
     Returns
     -------
     ndarray of shape (n_samples, n_units)
+        float32, an array of its own.
     """
+    forward = None if callbacks or verbose else functions.forward
+    if forward is not None:
+        return forward.outputs(X, batch_size)
     n_samples = X.shape[0]
     size = min(_BATCH_SIZE, block_length(X.shape)) if batch_size is None else batch_size
     if size == -1:
@@ -59,6 +63,7 @@ def predict_outputs(
         add_progbar=verbose not in (0, False),
         verbose=1 if verbose == "auto" else int(verbose),
         model=functions.model if callbacks or verbose else None,
+        epochs=1,
         steps=len(starts),
     )
     outputs = np.empty((n_samples, n_units), dtype=np.float32)

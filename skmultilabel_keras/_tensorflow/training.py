@@ -1,30 +1,43 @@
-"""The training loop: epochs, batches, validation, callbacks.
+"""The training loop: epochs, validation, callbacks.
 
-Owns: the order in which steps, callbacks and validation run, and the logs.
-Does not own: what a step does (``functions``, and the model itself).
+Owns: the order in which epochs and callbacks run, and the logs.
+Does not own: what an epoch does (``engine`` and below).
 """
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
+from scipy import sparse
 
-from skmultilabel_keras._compat import fresh_names
-from skmultilabel_keras._rows import Rows
-from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+from skmultilabel_keras._compat import compile_arguments, fresh_names
+from skmultilabel_keras._rows import Rows, dense_rows
+from skmultilabel_keras._tensorflow.compiled import (
+    CompiledEpochs,
+    Evaluation,
+    build_training_variables,
+)
+from skmultilabel_keras._tensorflow.engine import Engine, input_dtype, resolve_engine
+from skmultilabel_keras._tensorflow.keras_fit import fit_with_keras
+from skmultilabel_keras._tensorflow.memory import SWEEPER
+from skmultilabel_keras._tensorflow.specification import specify_training
 
-_TRAIN_BATCH_HOOKS = (
+_BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
     "on_train_batch_begin",
     "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
 )
-_TEST_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
+
+# Callbacks whose hooks on batches do nothing unless they are to save between epochs.
+_SAVING_CALLBACKS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
 
 
 @dataclass
@@ -32,6 +45,7 @@ class TrainingPlan:
     """What a training run is to do; names and meanings are those of ``keras.Model.fit``.
 
     ``epochs_before`` counts epochs of earlier runs of the same model: its rows come in new orders.
+    ``engine`` and ``jit_compile`` are the estimator's.
     """
 
     batch_size: int
@@ -46,20 +60,25 @@ class TrainingPlan:
     validation_steps: int | None = None
     validation_freq: int | Sequence[int] = 1
     callbacks: list[Any] = field(default_factory=list)
+    engine: str = "auto"
+    jit_compile: bool | str = "auto"
 
 
 def train(
-    functions: NetworkFunctions, rows: Rows, validation: Rows | None, plan: TrainingPlan
-) -> dict[str, list[float]]:
-    """Train a compiled model and return its logs, one number per epoch.
+    model: keras.Model, rows: Rows, validation: Rows | None, plan: TrainingPlan
+) -> tuple[dict[str, list[float]], Engine]:
+    """Train a compiled model; return its logs, one number per epoch, and which way it ran.
 
     Raises
     ------
     ValueError
         If the loss or a weight becomes NaN or infinite.
     """
-    with fresh_names():
-        return _train(functions, rows, validation, plan)
+    try:
+        with fresh_names():
+            return _train(model, rows, validation, plan)
+    finally:
+        SWEEPER.count_fit()
 
 
 def epoch_order(n_rows: int, seed: int, epoch: int, *, shuffle: bool) -> np.ndarray:
@@ -70,108 +89,132 @@ def epoch_order(n_rows: int, seed: int, epoch: int, *, shuffle: bool) -> np.ndar
 
 
 def _train(
-    functions: NetworkFunctions, rows: Rows, validation: Rows | None, plan: TrainingPlan
+    model: keras.Model, rows: Rows, validation: Rows | None, plan: TrainingPlan
+) -> tuple[dict[str, list[float]], Engine]:
+    n_steps = _count_steps(rows, plan.batch_size, plan.steps_per_epoch)
+    specification = specify_training(model)
+    engine = resolve_engine(
+        model,
+        specification=specification,
+        asked=plan.engine,
+        batch_hooks=_find_batch_hooks(plan.callbacks),
+        jit_compile=_asked_jit(model, plan),
+        n_steps=n_steps * (plan.epochs - plan.initial_epoch),
+        batch_size=plan.batch_size,
+        is_sparse=sparse.issparse(rows.X),
+    )
+    evaluation = None
+    if validation is not None:
+        size = plan.validation_batch_size
+        count = _count_steps(validation, size, plan.validation_steps)
+        evaluation = Evaluation(validation, size, count)
+    if engine.name == "keras":
+        model.jit_compile = engine.jit_compile
+        history = _fit_with_keras(model, rows, evaluation, plan, n_steps)
+    else:
+        if engine.jit_compile and engine.name == "shared":
+            rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
+        example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
+        build_training_variables(model, tuple(part for part in example if part is not None))
+        fit = CompiledEpochs(model, engine, specification.key, rows, evaluation, plan.batch_size)
+        history = _run_epochs(fit, rows, plan, n_steps)
+    _check_finite_weights(model)
+    return history, engine
+
+
+def _run_epochs(
+    fit: CompiledEpochs, rows: Rows, plan: TrainingPlan, n_steps: int
 ) -> dict[str, list[float]]:
-    model = functions.model
+    model = fit.model
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks,
         add_history=True,
         add_progbar=plan.verbose not in (0, False),
         verbose=1 if plan.verbose == "auto" else int(plan.verbose),
         epochs=plan.epochs,
-        steps=_count_steps(rows, plan.batch_size, plan.steps_per_epoch),
+        steps=n_steps,
         model=model,
     )
-    train_step = functions.train_step(rows)
-    test_step = None if validation is None else functions.test_step(validation)
+    # What callbacks do, only the host can do; without any, several epochs run in one call.
+    needs_host = bool(plan.callbacks) or plan.verbose not in (0, False)
+    orders = _orders(rows, plan)
     model.stop_training = False
     callbacks.on_train_begin()
-    logs: dict[str, float] = {}
-    for epoch in range(plan.initial_epoch, plan.epochs):
-        callbacks.on_epoch_begin(epoch)
-        logs = _run_epoch(functions, train_step, rows, epoch, plan, callbacks)
-        _check_finite_loss(logs, epoch)
-        if (
-            validation is not None
-            and test_step is not None
-            and _validates_after(epoch, plan.validation_freq)
-        ):
-            logs |= _evaluate(functions, test_step, validation, plan, callbacks)
-        callbacks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
+    fit.pull()
+    logs: dict[str, Any] = {}
+    epoch = plan.initial_epoch
+    while epoch < plan.epochs and not model.stop_training:
+        count = 1 if needs_host else fit.how_many(n_steps, plan.epochs - epoch)
+        epochs = range(epoch, epoch + count)
+        if needs_host:
+            callbacks.on_epoch_begin(epoch)
+            fit.pull()
+        order = np.stack([rows.index[next(orders)] for _ in epochs]).astype(np.int32)
+        evaluates = [_validates_after(number, plan.validation_freq) for number in epochs]
+        found = fit.run(order, n_steps, evaluates)
+        if needs_host:
+            fit.push()
+            _tell_of_evaluation(callbacks, found[0])
+        for number, logs in zip(epochs, found, strict=True):
+            _check_finite_loss(logs, number)
+            callbacks.on_epoch_end(number, logs)
+        epoch += count
+    if not needs_host:
+        fit.push()
     if plan.epochs > plan.initial_epoch:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
-    _check_finite_weights(model)
     return dict(model.history.history)
 
 
-def _run_epoch(
-    functions: NetworkFunctions,
-    step: Callable[..., dict[str, Any]],
+def _tell_of_evaluation(callbacks: keras.callbacks.CallbackList, logs: dict[str, Any]) -> None:
+    found = {n.removeprefix("val_"): value for n, value in logs.items() if n.startswith("val_")}
+    if found:
+        callbacks.on_test_begin()
+        callbacks.on_test_end(found)
+
+
+def _fit_with_keras(
+    model: keras.Model,
     rows: Rows,
-    epoch: int,
+    evaluation: Evaluation | None,
     plan: TrainingPlan,
-    callbacks: keras.callbacks.CallbackList,
-) -> dict[str, float]:
-    number = plan.epochs_before + epoch
-    order = epoch_order(len(rows), plan.seed, number, shuffle=plan.shuffle)
-    hooks = None
-    if _has_batch_hooks(callbacks, _TRAIN_BATCH_HOOKS):
-        hooks = (callbacks.on_train_batch_begin, callbacks.on_train_batch_end)
-    n_steps = _count_steps(rows, plan.batch_size, plan.steps_per_epoch)
-    return _run_steps(functions, step, rows, order, plan.batch_size, n_steps, hooks)
-
-
-def _evaluate(
-    functions: NetworkFunctions,
-    step: Callable[..., dict[str, Any]],
-    rows: Rows,
-    plan: TrainingPlan,
-    callbacks: keras.callbacks.CallbackList,
-) -> dict[str, float]:
-    hooks = None
-    if _has_batch_hooks(callbacks, _TEST_BATCH_HOOKS):
-        hooks = (callbacks.on_test_batch_begin, callbacks.on_test_batch_end)
-    callbacks.on_test_begin()
-    size = plan.validation_batch_size
-    n_steps = _count_steps(rows, size, plan.validation_steps)
-    order = np.arange(len(rows))
-    logs = _run_steps(functions, step, rows, order, size, n_steps, hooks)
-    callbacks.on_test_end(logs)
-    return {f"val_{name}": value for name, value in logs.items()}
-
-
-def _run_steps(
-    functions: NetworkFunctions,
-    step: Callable[..., dict[str, Any]],
-    rows: Rows,
-    order: np.ndarray,
-    batch_size: int,
     n_steps: int,
-    hooks: tuple[Callable[..., None], Callable[..., None]] | None,
-) -> dict[str, float]:
-    """Run a step over batches of rows and return what the model's metrics say then."""
-    model = functions.model
-    model.reset_metrics()
-    logs: dict[str, Any] = {}
-    for number in range(n_steps):
-        positions = order[number * batch_size : (number + 1) * batch_size]
-        x, y, weight = rows.batch(positions, functions.input_dtype)
-        if hooks is not None:
-            hooks[0](number)
-        logs = step(x, y) if weight is None else step(x, y, weight)
-        if hooks is not None:
-            hooks[1](number, _as_floats(logs))
-    results = model.get_metrics_result()
-    return _as_floats(results if set(results) == set(logs) else logs)
+) -> dict[str, list[float]]:
+    return fit_with_keras(
+        model,
+        rows,
+        _orders(rows, plan),
+        evaluation,
+        batch_size=plan.batch_size,
+        n_steps=n_steps,
+        callbacks=[*plan.callbacks, _StopAtDivergence()],
+        epochs=plan.epochs,
+        initial_epoch=plan.initial_epoch,
+        verbose=plan.verbose,
+        validation_freq=plan.validation_freq,
+    )
 
 
-def _as_floats(logs: dict[str, Any]) -> dict[str, Any]:
-    """Fetch logs; metrics with a value for each label stay arrays."""
-    arrays = {name: np.asarray(value) for name, value in logs.items()}
-    return {name: float(v) if v.ndim == 0 else v for name, v in arrays.items()}
+def _orders(rows: Rows, plan: TrainingPlan) -> Iterator[np.ndarray]:
+    """Yield the order of the rows in each epoch from now on."""
+    number = plan.epochs_before + plan.initial_epoch
+    while True:
+        yield epoch_order(len(rows), plan.seed, number, shuffle=plan.shuffle)
+        number += 1
+
+
+class _StopAtDivergence(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        _check_finite_loss(logs or {}, epoch)
+
+
+def _asked_jit(model: keras.Model, plan: TrainingPlan) -> bool | None:
+    """Return whether XLA is wanted, by ``compile__jit_compile`` too; None for our choice."""
+    compiled = compile_arguments(model).get("jit_compile")
+    if plan.jit_compile != "auto":
+        return bool(plan.jit_compile)
+    return compiled if isinstance(compiled, bool) and compiled else None
 
 
 def _count_steps(rows: Rows, batch_size: int, at_most: int | None) -> int:
@@ -185,14 +228,16 @@ def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency  # type: ignore[operator]
 
 
-def _has_batch_hooks(callbacks: keras.callbacks.CallbackList, names: Sequence[str]) -> bool:
-    """Tell whether any callback looks at batches; logs are fetched from the device only then."""
-    return any(
-        getattr(getattr(callback, name), "__func__", None)
-        is not getattr(keras.callbacks.Callback, name)
-        for callback in callbacks.callbacks
-        for name in names
-    )
+def _find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
+    """Return the name of a callback that looks at batches, "" if none does."""
+    for callback in callbacks:
+        if isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch":
+            continue
+        for name in _BATCH_HOOKS:
+            own = getattr(getattr(callback, name), "__func__", None)
+            if own is not getattr(keras.callbacks.Callback, name):
+                return type(callback).__name__
+    return ""
 
 
 def _check_finite_loss(logs: dict[str, float], epoch: int) -> None:

@@ -1,0 +1,23 @@
+"""Names that measurements, targets and the report have in common.
+
+Owns: contenders and cases. It imports nothing, so that the report needs no TensorFlow.
+"""
+
+OURS = "KerasMultiLabelClassifier"
+OURS_SERIAL = "KerasMultiLabelClassifier, n_jobs=1"
+KERAS = "Keras"
+SCIKERAS = "SciKeras"
+PERCEPTRON = "MLPClassifier"
+PERCEPTRON_PROCESSES = "MLPClassifier, 2 processes"
+LOGISTIC = "OneVsRest(LogisticRegression)"
+
+FIRST = "first in the process"
+LATER = "later"
+
+ONE_ARCHITECTURE = "one architecture"
+MANY_ARCHITECTURES = "many architectures"
+
+TIME = "time"
+PEAK_MEMORY = "peak memory"
+MEMORY_GROWTH = "memory growth"
+TIME_GROWTH = "growth of time"

@@ -1,0 +1,146 @@
+"""The engine: which way a fit runs, and why.
+
+Owns: the choice between the ways, the rule for XLA, what layers and inputs mean for both.
+Does not own: the ways themselves (``compiled``, ``keras_fit``).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import keras
+
+from skmultilabel_keras._tensorflow.specification import Specification
+from skmultilabel_keras.networks import Dropout, FeatureScaler
+
+# Layers whose work is a few small operations: threads between operations do not pay for them.
+_LIGHT_LAYERS = (
+    keras.layers.Activation,
+    keras.layers.BatchNormalization,
+    keras.layers.Dense,
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.InputLayer,
+    keras.layers.LayerNormalization,
+    keras.layers.ReLU,
+    keras.layers.Reshape,
+    FeatureScaler,
+)
+
+# Of these, the ones that XLA does not slow down: Keras' own dropout draws random numbers slowly.
+_XLA_LAYERS = tuple(layer for layer in _LIGHT_LAYERS if layer is not keras.layers.Dropout)
+
+# Measured: compiling takes 0.7 to 1.6 s more, and pays from some 0.6e10 to 3e10 of these products.
+_XLA_PAYS_FROM = 2e10
+
+
+class Engine(NamedTuple):
+    """Which way a fit ran, and why.
+
+    Parameters
+    ----------
+    name : {"shared", "own", "keras"}
+        "shared": whole epochs in a compiled function that all fits of like networks share.
+        "own": whole epochs in a function compiled for this network alone, which calls the model's
+        own steps. "keras": Keras' own ``fit``.
+    jit_compile : bool
+        Whether XLA compiled it.
+    reason : str
+        Why not the way before; "" for "shared".
+    """
+
+    name: str
+    jit_compile: bool = False
+    reason: str = ""
+
+
+def resolve_engine(
+    model: keras.Model,
+    *,
+    specification: Specification,
+    asked: str,
+    batch_hooks: str,
+    jit_compile: bool | None,
+    n_steps: int,
+    batch_size: int,
+    is_sparse: bool,
+) -> Engine:
+    """Choose how a compiled model is to be trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model.
+    specification : Specification
+        That of its training.
+    asked : {"auto", "keras"}
+        What the user wants.
+    batch_hooks : str
+        Name of a callback that looks at batches, "" if there is none.
+    jit_compile : bool or None
+        Whether XLA is wanted; None leaves it to the rule of :func:`xla_pays`.
+    n_steps : int
+        Training steps of the whole fit.
+    batch_size : int
+        Rows per step.
+    is_sparse : bool
+        Whether the rows are sparse.
+
+    Raises
+    ------
+    ValueError
+        If XLA is wanted where it cannot serve.
+    """
+    if asked == "keras":
+        return Engine("keras", bool(jit_compile), "engine='keras'")
+    if model.run_eagerly:
+        return Engine("keras", False, "run_eagerly=True")
+    if batch_hooks:
+        return Engine("keras", bool(jit_compile), f"{batch_hooks} looks at every batch")
+    if jit_compile and is_sparse:
+        raise ValueError(
+            "jit_compile must be False or 'auto' for sparse X: XLA knows no sparse rows. Pass "
+            "X.toarray(), or leave jit_compile out."
+        )
+    if specification.key is None:
+        return Engine("own", bool(jit_compile), specification.reason)
+    if jit_compile is None:
+        jit_compile = not is_sparse and xla_pays(model, n_steps, batch_size)
+    return Engine("shared", jit_compile)
+
+
+def xla_pays(model: keras.Model, n_steps: int, batch_size: int) -> bool:
+    """Tell whether compiling by XLA is worth the second or so that it takes.
+
+    Yes for networks of dense layers, their activations, batch and layer normalisation and our
+    own dropout, where (number of trained weights) x (rows per step) x (steps of the fit) is at
+    least 2e10. Convolutions and Keras' own dropout are slower under XLA on a CPU.
+    """
+    if not all(type(layer) in (*_XLA_LAYERS, Dropout) for layer in leaf_layers(model)):
+        return False
+    n_weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return n_weights * batch_size * n_steps >= _XLA_PAYS_FROM
+
+
+def input_dtype(model: keras.Model) -> str:
+    """Return the dtype that a network takes; floatx for one that does not say."""
+    inputs = getattr(model, "inputs", None)
+    return str(keras.backend.standardize_dtype(inputs[0].dtype if inputs else None))
+
+
+def takes_sparse(model: keras.Model) -> bool:
+    """Tell whether a network takes sparse rows as they are: its input says so."""
+    inputs = getattr(model, "inputs", None)
+    return bool(inputs and inputs[0].sparse)
+
+
+def is_light(model: keras.Model) -> bool:
+    """Tell whether all layers do only a few small operations."""
+    return all(type(layer) in (*_LIGHT_LAYERS, Dropout) for layer in leaf_layers(model))
+
+
+def leaf_layers(model: keras.Model) -> list[Any]:
+    """Return the layers of a network, those of networks in it included, but not those networks."""
+    return [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]

@@ -1,0 +1,126 @@
+"""Compiled functions for fits: fetched from the cache, or traced for one model alone.
+
+Owns: which functions a fit runs, their keys, and what they take besides rows.
+Does not own: their graphs (``epochs``, ``steps``) or running them (``compiled``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
+from skmultilabel_keras._tensorflow.engine import is_light
+from skmultilabel_keras._tensorflow.epochs import BatchLayout, trace_epochs, trace_steps
+from skmultilabel_keras._tensorflow.specification import find_hyperparameters
+from skmultilabel_keras._tensorflow.steps import OwnSteps, state_variables, stateless_steps
+
+
+@dataclass(frozen=True)
+class Program:
+    """The compiled functions of a fit.
+
+    Parameters
+    ----------
+    epochs : callable
+        See :func:`~epochs.trace_epochs`.
+    full_batches : callable or None
+        See :func:`~epochs.trace_steps`; None without XLA.
+    variables : list of keras.Variable
+        Those whose values are the state; none where the functions work on the variables.
+    state : list of tensor
+        The first state where there are no variables.
+    values : dict of str to tensor
+        Hyperparameters.
+    one_thread : bool
+        Whether ``epochs`` is to run in the executor of one thread.
+    """
+
+    epochs: Any
+    full_batches: Any
+    variables: list[Any]
+    state: list[Any]
+    values: dict[str, Any]
+    one_thread: bool
+
+
+def shared_program(
+    model: keras.Model,
+    key: str,
+    layouts: Sequence[BatchLayout],
+    batch_size: int,
+    *,
+    jit_compile: bool,
+) -> Program:
+    """Return functions that serve all models of this key, traced only if there are none yet.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model whose variables all exist.
+    key : str
+        Key of its training.
+    layouts : sequence of BatchLayout
+        Those of the training rows and, if there are any, the evaluated ones.
+    batch_size : int
+        Rows per step, which XLA has to know.
+    jit_compile : bool
+        Whether full batches run through XLA.
+    """
+    values = find_hyperparameters(model)
+    variables = state_variables(model)
+    one_thread = is_light(model)
+    make_steps = partial(stateless_steps, model)
+
+    def make_epochs() -> Any:
+        COMPILE_CACHE.count_trace()
+        state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+        return trace_epochs(make_steps, state, list(values), *layouts, one_thread=one_thread)
+
+    def make_full_batches() -> Any:
+        COMPILE_CACHE.count_trace()
+        return trace_steps(make_steps, layouts[0], batch_size)
+
+    full_batches = None
+    if jit_compile:
+        full_batches = COMPILE_CACHE.get(("steps", key, layouts[0], batch_size), make_full_batches)
+    return Program(
+        COMPILE_CACHE.get(("epochs", key, *layouts), make_epochs),
+        full_batches,
+        variables,
+        [],
+        {name: tf.constant(value, tf.float32) for name, value in values.items()},
+        one_thread,
+    )
+
+
+def own_program(
+    model: keras.Model, layouts: Sequence[BatchLayout], *, jit_compile: bool
+) -> Program:
+    """Return a function that runs one model's own steps.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model.
+    layouts : sequence of BatchLayout
+        Those of the training rows and, if there are any, the evaluated ones.
+    jit_compile : bool
+        Whether XLA compiles each step.
+    """
+    COMPILE_CACHE.count_trace()
+    steps = OwnSteps(
+        model, [layout.batch_signature() for layout in layouts], jit_compile=jit_compile
+    )
+    # One thread cannot run conditional steps of functions called within functions.
+    epochs = trace_epochs(
+        lambda _: nullcontext(steps), steps.signature, (), *layouts, one_thread=False
+    )
+    state = [tf.zeros(spec.shape, spec.dtype) for spec in steps.signature]
+    return Program(epochs, None, [], state, {}, one_thread=False)

@@ -1,0 +1,299 @@
+"""A model's training and evaluation steps, as parts of a larger graph.
+
+Owns: what one step does with a batch, in two ways behind one set of methods: on values handed in
+(``StatelessSteps``), so that one graph serves many models, or on the model's own variables
+(``OwnSteps``), which any model can do.
+Does not own: loops over batches and epochs (``epochs``).
+
+Both do what ``keras.Model.train_step`` and ``test_step`` do; ``OwnSteps`` calls just these.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import keras
+import tensorflow as tf
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+from skmultilabel_keras._tensorflow.specification import hyperparameters_as, smooth_targets
+
+# Methods that Keras' TensorFlow optimizers replace by versions on tf.Variable; those of the base
+# class work on values.
+_ON_VALUES = (
+    "_apply_weight_decay",
+    "_backend_increment_gradient_accumulators",
+    "_backend_update_step",
+    "_clip_by_norm",
+    "_overwrite_model_variables_with_average_value",
+    "_var_key",
+    "assign",
+    "assign_add",
+    "assign_sub",
+)
+
+Batch = tuple[Any, ...]  # features, targets and, where there are any, weights
+
+
+class Steps(Protocol):
+    """What the loops need; states are lists of tensors."""
+
+    def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
+        """Return the state with metrics at their start where the tensor ``fresh`` is true."""
+
+    def train(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Return the state after a training step."""
+
+    def logs(self, state: Sequence[Any]) -> dict[str, Any]:
+        """Return what is logged of training."""
+
+    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
+        """Return the state that an evaluation of the training state starts from."""
+
+    def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Return the evaluation's state after a step."""
+
+    def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
+        """Return what is logged of an evaluation."""
+
+    def evaluation_state(self, state: Sequence[Any]) -> Sequence[Any]:
+        """Return any state of an evaluation, without doing anything."""
+
+
+class StatelessSteps:
+    """Steps as functions of the values of all variables; made by :func:`stateless_steps`."""
+
+    def __init__(self, model: keras.Model, smoothing: Any) -> None:
+        self.model = model
+        self.variables = state_variables(model)
+        self._smoothing = smoothing
+        self._n_trained = len(model.trainable_variables)
+
+    def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
+        """Return the state with metrics at their start where ``fresh`` is true."""
+        with self._scope(state) as scope:
+            self.model.reset_metrics()
+        pairs = zip(self._collect(scope), state, strict=True)
+        return [old if new is old else tf.where(fresh, new, old) for new, old in pairs]
+
+    def train(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Return the state after a training step."""
+        model = self.model
+        trained = list(state[: self._n_trained])
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(trained)
+            with self._scope(state) as scope:
+                y_pred, loss = self._forward(batch, training=True)
+        gradients = tape.gradient(loss, trained)
+        with scope:
+            model.optimizer.apply(gradients, model.trainable_variables)
+            self._update_metrics(batch, y_pred, loss)
+        return self._collect(scope)
+
+    def logs(self, state: Sequence[Any]) -> dict[str, Any]:
+        """Return what the metrics say."""
+        with self._scope(state):
+            return self.model.get_metrics_result()
+
+    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
+        """Return the state with metrics at their start."""
+        return self.begin(state, tf.constant(True))
+
+    def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Return the state after an evaluation step."""
+        with self._scope(state) as scope:
+            self._update_metrics(batch, *self._forward(batch, training=False))
+        return self._collect(scope)
+
+    evaluation_logs = logs
+
+    def evaluation_state(self, state: Sequence[Any]) -> Sequence[Any]:
+        """Return the state, which is of one kind in training and evaluation."""
+        return state
+
+    def _forward(self, batch: Batch, *, training: bool) -> tuple[Any, Any]:
+        x, y, weight = _unpack(batch)
+        if self._smoothing is not None:
+            y = smooth_targets(self.model, y, self._smoothing)
+        y_pred = self.model(x, training=training)
+        loss = self.model._compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=weight, training=training
+        )
+        return y_pred, loss
+
+    def _update_metrics(self, batch: Batch, y_pred: Any, loss: Any) -> None:
+        x, y, weight = _unpack(batch)
+        self.model._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
+        self.model.compute_metrics(x, y, y_pred, sample_weight=weight)
+
+    def _scope(self, state: Sequence[Any]) -> keras.StatelessScope:
+        mapping = list(zip(self.variables, state, strict=True))
+        return keras.StatelessScope(mapping, collect_losses=True)
+
+    def _collect(self, scope: keras.StatelessScope) -> list[Any]:
+        values = [scope.get_current_value(variable) for variable in self.variables]
+        return [
+            tf.ensure_shape(value, variable.shape)
+            for value, variable in zip(values, self.variables, strict=True)
+        ]
+
+
+@contextmanager
+def stateless_steps(
+    model: keras.Model, hyperparameters: Mapping[str, Any]
+) -> Iterator[StatelessSteps]:
+    """Make a model's steps functions of values, for the time that a graph is built.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model that has a key, see ``specification``.
+    hyperparameters : mapping of str to tensor
+        Values for the names in :func:`~specification.find_hyperparameters`.
+    """
+    with hyperparameters_as(model, hyperparameters), _on_values(model.optimizer):
+        yield StatelessSteps(model, hyperparameters.get("label_smoothing"))
+
+
+class OwnSteps:
+    """Steps on the variables of one model; the state is the logs of the last training step.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model.
+    batches : sequence of tuple of TensorSpec
+        What batches are like: those of training and, if there are any, of evaluation.
+    jit_compile : bool
+        Whether each step is compiled by XLA.
+    """
+
+    def __init__(self, model: keras.Model, batches: Sequence[Batch], *, jit_compile: bool) -> None:
+        keep_gradients_local(model.optimizer)
+        self.model = model
+        # Traced before the loops, where steps may still create variables.
+        steps = (model.train_step, model.test_step)
+        traced = [
+            _trace_step(step, batch, jit_compile)
+            for step, batch in zip(steps, batches, strict=False)
+        ]
+        self._train, self._test = traced[0], traced[-1]
+
+    @property
+    def signature(self) -> list[tf.TensorSpec]:
+        """The specification of the training state."""
+        logs = self._train.structured_outputs
+        return [tf.TensorSpec(logs[name].shape, logs[name].dtype) for name in sorted(logs)]
+
+    def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
+        """Reset the metrics where ``fresh`` is true."""
+        tf.cond(fresh, self._reset, lambda: tf.constant(0))
+        return list(state)
+
+    def train(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Do a training step, and return its logs."""
+        return _in_order(self._train(*batch))
+
+    def logs(self, state: Sequence[Any]) -> dict[str, Any]:
+        """Return what the metrics say, or the last logs of a step that returns something else."""
+        return self._metrics_or(self._train, state)
+
+    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
+        """Reset the metrics."""
+        with tf.control_dependencies([self._reset()]):
+            return self.evaluation_state(state)
+
+    def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
+        """Do an evaluation step, and return its logs."""
+        return _in_order(self._test(*batch))
+
+    def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
+        """Return what the metrics say, or the last logs of a step that returns something else."""
+        return self._metrics_or(self._test, state)
+
+    def evaluation_state(self, state: Sequence[Any]) -> list[Any]:
+        """Return logs that are zero."""
+        logs = self._test.structured_outputs
+        return [tf.zeros(logs[name].shape, logs[name].dtype) for name in sorted(logs)]
+
+    def _reset(self) -> Any:
+        self.model.reset_metrics()
+        return tf.constant(0)
+
+    def _metrics_or(self, step: Any, state: Sequence[Any]) -> dict[str, Any]:
+        results = self.model.get_metrics_result()
+        names = sorted(step.structured_outputs)
+        return results if sorted(results) == names else dict(zip(names, state, strict=True))
+
+
+def state_variables(model: keras.Model) -> list[Any]:
+    """Return all variables of a compiled model and its training, the trained ones first."""
+    everything = [
+        *model.trainable_variables,
+        *model.variables,
+        *model.optimizer.variables,
+        *model.metrics_variables,
+    ]
+    return list({id(variable): variable for variable in everything}.values())
+
+
+def keep_gradients_local(optimizer: Any) -> None:
+    """Skip the sum over replicas, of which there is one; see README.md."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
+
+
+def _unpack(batch: Batch) -> tuple[Any, Any, Any]:
+    return (*batch, None) if len(batch) == 2 else batch
+
+
+@contextmanager
+def _on_values(optimizer: Any) -> Iterator[None]:
+    """Let an optimizer of Keras' work under a StatelessScope, which its TensorFlow side refuses."""
+    present = {
+        name: getattr(BaseOptimizer, name)
+        for name in _ON_VALUES
+        if hasattr(BaseOptimizer, name) and _is_for_tensorflow(type(optimizer), name)
+    }
+    before = {name: vars(optimizer)[name] for name in present if name in vars(optimizer)}
+    indices = optimizer._trainable_variables_indices
+    try:
+        for name, method in present.items():
+            object.__setattr__(optimizer, name, types.MethodType(method, optimizer))
+        optimizer._trainable_variables_indices = {
+            id(variable): i for i, variable in enumerate(optimizer._trainable_variables)
+        }
+        yield
+    finally:
+        optimizer._trainable_variables_indices = indices
+        for name in present:
+            object.__delattr__(optimizer, name)
+        for name, value in before.items():
+            object.__setattr__(optimizer, name, value)
+
+
+def _is_for_tensorflow(optimizer: type, name: str) -> bool:
+    """Tell whether a method is that of Keras' TensorFlow side, not one of the optimizer's own."""
+    owner = next(base for base in optimizer.__mro__ if name in vars(base))
+    return owner.__module__.startswith("keras.src.backend.tensorflow")
+
+
+def _trace_step(step: Any, batch: Batch, jit_compile: bool) -> Any:
+    # TensorFlow counts traces by code object and would warn after a few models; not so here.
+    run = functools.partial(_run_step, step)
+    function = tf.function(
+        run, input_signature=list(batch), autograph=False, jit_compile=jit_compile or None
+    )
+    return function.get_concrete_function()
+
+
+def _in_order(logs: Mapping[str, Any]) -> list[Any]:
+    return [logs[name] for name in sorted(logs)]
+
+
+def _run_step(step: Any, *batch: Any) -> dict[str, Any]:
+    return step(batch)

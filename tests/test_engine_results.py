@@ -1,0 +1,253 @@
+"""What an estimator learns does not depend on the way in which its fit runs.
+
+Networks and optimizers for themselves: see test_tensorflow.py.
+"""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras.networks import Dropout
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(53, 6)).astype(np.float32)
+Y = (X[:, :3] + 0.5 * RNG.normal(size=(53, 3)) > 0).astype(int)
+IMAGES = RNG.integers(0, 256, (53, 6, 6, 1), dtype=np.uint8)
+CLASSES = np.array(["a", "b", "c"])[Y.sum(axis=1) % 3]
+WEIGHT = RNG.uniform(0.1, 3, 53)
+WEIGHT[::7] = 0
+
+
+def build(meta, make_layers=()):
+    x = inputs = keras.Input(meta["X_shape_"][1:])
+    for make in make_layers:
+        x = make()(x)
+    return keras.Model(inputs, layers.Dense(meta["n_units_"])(x))
+
+
+def network(*make_layers):
+    return {"model": partial(build, make_layers=make_layers)}
+
+
+def dense(**params):
+    return partial(layers.Dense, 8, activation="relu", **params)
+
+
+def convolutions():
+    return network(
+        partial(layers.Rescaling, 1 / 255),
+        partial(layers.Conv2D, 4, 3, activation="relu"),
+        layers.MaxPooling2D,
+        partial(layers.Conv2D, 3, 2),
+        layers.Flatten,
+    )
+
+
+def fit_both(X=X, y=Y, engine="shared", fit=None, **params):
+    """Return an estimator fitted by the engine and one fitted by Keras."""
+    defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
+    ours = KerasMultiLabelClassifier(**{**defaults, **params})
+    keras_own = clone(ours).set_params(engine="keras")
+    for clf in (ours, keras_own):
+        clf.fit(X, y, **(fit or {}))
+    assert (ours.engine_.name, keras_own.engine_.name) == (engine, "keras")
+    return ours, keras_own
+
+
+def assert_agree(ours, keras_own, rtol=1e-4, atol=1e-5):
+    """Weights, moving statistics, the optimizer's state and logs."""
+    pairs = [(ours.model_.variables, keras_own.model_.variables)]
+    pairs.append((ours.model_.optimizer.variables, keras_own.model_.optimizer.variables))
+    for some, others in pairs:
+        for a, b in zip(some, others, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol, atol, err_msg=a.path)
+    assert ours.n_iter_ == keras_own.n_iter_
+    assert ours.history_.keys() == keras_own.history_.keys()
+    for name, expected in keras_own.history_.items():
+        np.testing.assert_allclose(ours.history_[name], expected, rtol, atol, err_msg=name)
+
+
+METRICS = [
+    "accuracy",
+    partial(keras.metrics.AUC, multi_label=True, num_labels=3),
+    partial(keras.metrics.F1Score, average="macro", threshold=0.5),
+    partial(keras.metrics.F1Score, average=None, threshold=0.5, name="f_of_labels"),
+]
+
+CASES = {
+    "default": {},
+    "validation": {"validation_split": 0.3, "validation_batch_size": 7},
+    "validation at times": {"validation_split": 0.3, "epochs": 4, "fit__validation_freq": [2, 4]},
+    "validation steps": {
+        "validation_split": 0.4,
+        "validation_batch_size": 4,
+        "fit__validation_steps": 2,
+    },
+    "early stopping": {
+        "early_stopping": True,
+        "n_iter_no_change": 2,
+        "epochs": 30,
+        "optimizer__learning_rate": 0.3,
+    },
+    "weights": {"fit": {"sample_weight": WEIGHT}},
+    "weights and validation": {
+        "fit": {"sample_weight": WEIGHT},
+        "validation_split": 0.3,
+        "compile__weighted_metrics": ["binary_accuracy"],
+    },
+    "steps": {"fit__steps_per_epoch": 2},
+    "no shuffling": {"shuffle": False},
+    "label smoothing": {"loss": "binary_crossentropy", "loss__label_smoothing": 0.3},
+    "focal": {"loss": "binary_focal_crossentropy", "loss__label_smoothing": 0.1},
+    "batch normalisation": network(dense(), layers.BatchNormalization, dense()),
+    "layer normalisation": network(dense(), layers.LayerNormalization),
+    "dropout": {"model__dropout": 0.4},
+    "Keras' dropout": network(dense(), partial(layers.Dropout, 0.4)),
+    "noise": network(partial(layers.GaussianNoise, 0.3), dense()),
+    "regularizers": network(dense(kernel_regularizer="l2", activity_regularizer="l1")),
+    "constraints": network(dense(kernel_constraint=keras.constraints.MaxNorm(0.5))),
+    "frozen": network(dense(trainable=False), dense()),
+    "weight decay": {"optimizer": "adamw", "optimizer__weight_decay": 0.3},
+    "averages": {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.7},
+    "clipping": {"optimizer__clipnorm": 0.01},
+    "schedule": {
+        "optimizer": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 9)),
+    },
+    "images": {**convolutions(), "X": IMAGES},
+    "one label": {"y": Y[:, :1]},
+    "classes": {"y": CLASSES, "metrics": ["accuracy"]},
+    "class weights": {"y": CLASSES, "class_weight": "balanced"},
+    "two classes": {"y": Y[:, 0], "metrics": ["accuracy"]},
+    "exclusive": {
+        "y": np.eye(3, dtype=int)[Y.sum(axis=1) % 3],
+        "exclusive": True,
+        "loss": "categorical_crossentropy",
+        "loss__label_smoothing": 0.2,
+    },
+    "sparse targets": {"y": sparse.csr_array(Y)},
+    "lambda": {**network(partial(layers.Lambda, keras.ops.tanh)), "engine": "own"},
+    "half precision": {
+        **network(partial(layers.Lambda, keras.ops.tanh), dense(dtype="mixed_float16")),
+        "optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)),
+        "engine": "own",
+    },
+}
+
+
+@pytest.mark.parametrize("params", CASES.values(), ids=CASES)
+def test_as_keras_fit(params):
+    assert_agree(*fit_both(**params))
+
+
+def test_many_metrics():
+    ours, keras_own = fit_both(metrics=[m if isinstance(m, str) else m() for m in METRICS])
+    assert_agree(ours, keras_own)
+    assert np.shape(ours.history_["f_of_labels"]) == (3, 3)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_sparse_rows(make):
+    some = np.where(X > 0.5, X, 0)
+    params = {"validation_split": 0.2, "model__dropout": 0.2}
+    ours, keras_own = fit_both(X=make(some), y=sparse.csr_array(Y), **params)
+    assert_agree(ours, keras_own)
+    other = clone(ours).fit(sparse.csr_array(some), Y)
+    assert ours.history_ == other.history_
+
+
+def test_bfloat16():
+    """Kernels differ in where they round, by some 1 / 256."""
+    params = network(dense(dtype="mixed_bfloat16"), partial(layers.Dense, 8, dtype="float32"))
+    assert_agree(*fit_both(**params, optimizer="sgd"), rtol=0.05, atol=0.01)
+
+
+def halve(epoch, rate):
+    return rate / 2
+
+
+def test_callbacks_that_change_the_learning_rate():
+    def make():
+        return [
+            keras.callbacks.LearningRateScheduler(halve),
+            keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=1.0),
+        ]
+
+    params = {"epochs": 6, "validation_split": 0.2, "callbacks": make()}
+    ours, keras_own = fit_both(**params)
+    assert_agree(ours, keras_own)
+    assert ours.history_["learning_rate"][-1] < 0.001 / 2**6
+
+
+class Editor(keras.callbacks.Callback):
+    """Sets weights between epochs, which training is to go on from."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        kernel = self.model.trainable_variables[0]
+        kernel.assign(kernel * 0.5)
+
+    def on_epoch_end(self, epoch, logs=None):
+        bias = self.model.trainable_variables[1]
+        bias.assign(bias + logs["loss"])
+
+
+@pytest.mark.parametrize("params", [{}, CASES["lambda"]], ids=["shared", "own"])
+def test_callbacks_that_change_weights(params):
+    assert_agree(*fit_both(callbacks=Editor(), **params))
+
+
+def test_fits_that_go_on():
+    def make(engine):
+        clf = KerasMultiLabelClassifier(
+            random_state=0, epochs=2, batch_size=16, warm_start=True, engine=engine
+        )
+        clf.set_params(model__dropout=0.2, optimizer="adamw")
+        clf.fit(X, Y)
+        clf.fit(X[:31], Y[:31])
+        clf.partial_fit(X, Y).partial_fit(X[:20], Y[:20])
+        return clf.set_params(optimizer__learning_rate=0.1).fit(X, Y)
+
+    assert_agree(make("auto"), make("keras"))
+
+
+def test_weights_do_not_depend_on_who_watches():
+    """Several epochs in one call, or a callback between them: the same bits."""
+    base = KerasMultiLabelClassifier(random_state=0, epochs=7, batch_size=16, model__dropout=0.2)
+    alone = clone(base).fit(X, Y)
+    watched = clone(base).set_params(callbacks=keras.callbacks.Callback).fit(X, Y)
+    assert alone.history_ == watched.history_
+    for a, b in zip(alone.model_.get_weights(), watched.model_.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_epochs_of_many_steps_are_run_in_parts():
+    """The first call does 256 steps at most."""
+    clf, keras_own = fit_both(
+        X=np.tile(X, (12, 1)), y=np.tile(Y, (12, 1)), batch_size=2, epochs=2, validation_split=0.1
+    )
+    assert_agree(clf, keras_own, rtol=1e-3, atol=1e-4)
+
+
+def test_dropout_is_that_of_keras_in_distribution():
+    """Mean losses over seeds of two networks that differ in the generator alone."""
+
+    def losses(dropout, engine):
+        model = network(partial(layers.Dense, 16, activation="relu"), partial(dropout, 0.5))
+        base = KerasMultiLabelClassifier(**model, epochs=8, batch_size=16, engine=engine)
+        base.set_params(optimizer__learning_rate=0.03)
+        return np.array(
+            [clone(base).set_params(random_state=s).fit(X, Y).history_["loss"] for s in range(20)]
+        )
+
+    one, other = losses(Dropout, "auto"), losses(layers.Dropout, "keras")
+    # Initial weights are the same for a seed; what is left is the masks.
+    difference = one - other
+    error = difference.std(axis=0, ddof=1) / np.sqrt(20)
+    assert (np.abs(difference.mean(axis=0)) < 4 * error).all()
+    assert (difference != 0).any(axis=0).all()
+    assert (error < 0.03).all()

@@ -1,0 +1,217 @@
+"""Forked processes and worker processes: a clear error, and no more threads than are due."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras._tensorflow.process import check_process, limit_threads
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+needs_processors = pytest.mark.skipif(
+    (os.cpu_count() or 1) < 2, reason="one processor leaves nothing to limit"
+)
+
+
+def run_script(body, **variables):
+    """Run a script in a fresh process and return the words it prints."""
+    environment = {name: text for name, text in os.environ.items() if "NUM_" not in name}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", body],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_nothing_happens_in_a_main_process():
+    before = tf.config.threading.get_intra_op_parallelism_threads()
+    for _ in range(2):
+        check_process()
+        limit_threads()
+    assert tf.config.threading.get_intra_op_parallelism_threads() == before
+
+
+# Forks
+
+_FORK = """
+import multiprocessing, sys
+import tensorflow as tf
+from skmultilabel_keras._tensorflow.process import check_process
+
+def work(answers):
+    try:
+        check_process()
+        answers.put(str(float(tf.add(1.0, 2.0))))
+    except RuntimeError as error:
+        answers.put(str(error))
+
+context = multiprocessing.get_context("fork")
+
+def run_forked(target):
+    answers = context.Queue()
+    child = context.Process(target=target, args=(answers,))
+    child.start()
+    print(answers.get(timeout=60))
+    child.join(60)
+
+def fork_again(answers):
+    child = context.Process(target=work, args=(answers,))
+    child.start()
+    child.join(60)
+"""
+
+
+@needs_fork
+def test_a_fork_before_tensorflow_ran_works():
+    """Importing TensorFlow is not running it; nor does the check make it run."""
+    assert run_script(_FORK + "check_process()\nrun_forked(work)\nrun_forked(work)") == ["3.0"] * 2
+
+
+@needs_fork
+@pytest.mark.parametrize("target", ["work", "fork_again"])
+@pytest.mark.parametrize("use", ["tf.add(1, 2)", "tf.config.list_logical_devices()"])
+def test_a_fork_after_tensorflow_ran_is_an_error(target, use):
+    """In the child and in its children, instead of waiting for ever."""
+    words = run_script(f"{_FORK}\n{use}\ncheck_process()\nrun_forked({target})")
+    message = " ".join(words)
+    assert "forked after TensorFlow had run in its parent" in message
+    assert "'threading' or 'loky' backend" in message
+    assert "get_context('spawn')" in message
+
+
+def _answer(send):
+    try:
+        check_process()
+        send.send("no error")
+    except RuntimeError as error:
+        send.send(str(error))
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # Python 3.12 and later
+def test_a_fork_of_this_process_is_an_error():
+    tf.add(1, 2)
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    child = context.Process(target=_answer, args=(send,))
+    child.start()
+    try:
+        assert receive.poll(60)
+        assert "was forked after TensorFlow" in receive.recv()
+    finally:
+        child.kill()
+        child.join()
+    check_process()  # still no error in the parent
+
+
+# Threads of workers
+
+
+def _threads(before=None):
+    """Return what the threads are limited to, after running ``before``."""
+    if before is not None:
+        before()
+    for _ in range(2):
+        limit_threads()
+    config = tf.config.threading
+    return config.get_intra_op_parallelism_threads(), config.get_inter_op_parallelism_threads()
+
+
+def _set_own():
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+
+
+def _set_own_variable():
+    os.environ["TF_NUM_INTEROP_THREADS"] = "2"
+
+
+def _use():
+    tf.add(1, 2)
+
+
+def _set_odd_limit():
+    os.environ["OMP_NUM_THREADS"] = "many"
+
+
+def _set_wide_limit():
+    os.environ["OMP_NUM_THREADS"] = "10000"
+
+
+def _set_nested_limit():
+    os.environ["OMP_NUM_THREADS"] = "1,4"
+
+
+def _drop_limit():
+    del os.environ["OMP_NUM_THREADS"]
+
+
+# What the worker does first, and the threads (intra-op, inter-op) wanted then; 0 is TensorFlow's.
+LIMITS = {
+    "plain": (None, (1, 1)),
+    "nested": (_set_nested_limit, (1, 1)),
+    "own": (_set_own, (2, 1)),
+    "own variable": (_set_own_variable, (1, 0)),
+    "no limit": (_drop_limit, (0, 0)),
+    "not a number": (_set_odd_limit, (0, 0)),
+    "more than there are": (_set_wide_limit, (0, 0)),
+    "too late": (_use, (0, 0)),
+}
+
+
+@needs_processors
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LIMITS)
+def test_threads_of_a_worker(case):
+    """A process of multiprocessing, told its share as joblib's are."""
+    before, wanted = LIMITS[case]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            patch.delenv(name, raising=False)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            assert pool.apply(_threads, (before,)) == wanted
+
+
+@needs_processors
+def test_a_main_process_keeps_its_threads():
+    """Whatever OMP_NUM_THREADS says: there it was not a tool that shared processors out."""
+    script = """
+import tensorflow as tf
+from skmultilabel_keras._tensorflow.process import limit_threads
+limit_threads()
+print(tf.config.threading.get_intra_op_parallelism_threads())
+"""
+    assert run_script(script, OMP_NUM_THREADS="1") == ["0"]
+
+
+def _fit(X, Y):
+    threads = _threads()
+    estimator = KerasMultiLabelClassifier(
+        random_state=0, epochs=3, model__hidden_layer_sizes=(64,), model__dropout=0.3
+    )
+    return threads, estimator.fit(X, Y).predict_proba(X)
+
+
+@needs_processors
+@pytest.mark.slow
+def test_a_limited_loky_worker_fits_what_its_parent_fits(multilabel_data):
+    """Bit by bit, with one thread there and all of them here."""
+    X, Y = multilabel_data
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        results = joblib.Parallel(n_jobs=2)(joblib.delayed(_fit)(X, Y) for _ in range(2))
+    _, wanted = _fit(X, Y)
+    for threads, y_score in results:
+        assert threads == (1, 1)
+        assert np.array_equal(y_score, wanted)
