@@ -560,9 +560,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Train the network, and keep the logs."""
         if not go_on:
             self._set_scalers(rows)
-        callbacks = resolve_callbacks(
-            self.get_params() | dict(options), "callbacks", "fit__callbacks"
-        )
+        params = self.get_params()
+        if options["callbacks"] is not params.get("fit__callbacks"):
+            params["callbacks"] = options["callbacks"]
+        callbacks = resolve_callbacks(params, "callbacks", "fit__callbacks")
         if validation is not None and self.early_stopping:
             callbacks.append(
                 keras.callbacks.EarlyStopping(

@@ -23,8 +23,11 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
-from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+from skmultilabel_keras import (
+    KerasMultiLabelClassifier,
+    clear_compile_cache,
+    compile_cache_info,
+)
 
 CONTAINERS = {
     "dense": lambda Y: Y,
@@ -380,18 +383,26 @@ def test_fitting_again_and_again_does_not_grow_the_process(multilabel_data):
     assert fit_and_predict(40) - start < 40 * 0.2
 
 
-def test_predicting_again_and_again_traces_once(multilabel_data, monkeypatch):
+def build_normalized(meta):
+    """Return a network that NumPy's forward pass does not serve."""
+    x = inputs = keras.Input(meta["X_shape_"][1:])
+    for layer in (keras.layers.Dense(4), keras.layers.GroupNormalization(2)):
+        x = layer(x)
+    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(x))
+
+
+@pytest.mark.parametrize(
+    ("params", "traces"),
+    [({"model__hidden_layer_sizes": (4,)}, 0), ({"model": build_normalized}, 1)],
+    ids=["dense", "compiled"],
+)
+def test_predicting_again_and_again_traces_once(params, traces, multilabel_data):
     X, Y = multilabel_data
-    clf = tiny_classifier().fit(X, Y)
-    traces = []
-    original = NetworkFunctions._trace_predict
-
-    def counted(self, x):
-        traces.append(x.shape)
-        return original(self, x)
-
-    monkeypatch.setattr(NetworkFunctions, "_trace_predict", counted)
+    clf = KerasMultiLabelClassifier(random_state=0, epochs=1, **params)
+    clear_compile_cache()
+    clf.fit(X, Y)
+    before = compile_cache_info().traces
     for n_rows in (1, 5, 120, 0, 7):
-        clf.predict_proba(X[:n_rows])
-    assert len(traces) == 1
-    assert clf._functions._predict.experimental_get_tracing_count() == 1
+        assert clf.predict_proba(X[:n_rows]).shape == (n_rows, 3)
+    clone(clf).set_params(random_state=1).fit(X, Y).predict(X)
+    assert compile_cache_info().traces - before == traces

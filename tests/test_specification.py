@@ -59,6 +59,12 @@ def dense(units=4, **params):
 
 # Networks that are to share.
 
+
+def attend():
+    attention = layers.MultiHeadAttention(2, 2)
+    return lambda x: attention(x, x)
+
+
 EQUAL = {
     "seeds of layers": [
         partial(build, dense(), partial(Dropout, 0.5, seed=seed), partial(layers.Dropout, 0.5))
@@ -83,6 +89,7 @@ EQUAL = {
         for share in (0.1, 0.4)
     ],
     "normalisation": [partial(build, layers.BatchNormalization, FeatureScaler)] * 2,
+    "attention": [partial(build, attend, shape=(4, 4))] * 2,
     "metrics on probabilities": [
         partial(build, logged=[lambda: OnProbabilities(metrics.AUC(), "sigmoid")])
     ]
@@ -342,6 +349,10 @@ OF_USERS = {
     "regularizer of a known name": (partial(build, dense(bias_regularizer=L2(0.1))), "bias_reg"),
     "constraint": (partial(build, dense(kernel_constraint=Positive())), "kernel_constraint"),
     "adapt": (partial(build, adapted), "adapt"),
+    "weights set in the call": (
+        partial(build, lambda: layers.SpectralNormalization(layers.Dense(4))),
+        "spectral_normalization",
+    ),
     "loss": (partial(build, loss=Loss), "Loss"),
     "loss function": (partial(build, loss=lambda: twice), "twice"),
     "loss around a function": (partial(build, loss=lambda: [losses.get(twice)]), "twice"),

@@ -25,7 +25,7 @@ from skmultilabel_keras._tensorflow.resident import place
 
 # Seconds that one call into a compiled function may take: Ctrl-C is heard between calls.
 _CALL_SECONDS = 0.5
-_FIRST_CALL_STEPS = 256
+_FIRST_CALL_STEPS = 16
 
 # Rows are padded to one of so many sizes for each power of two, so that XLA sees few of them.
 _ROW_BUCKETS = 8

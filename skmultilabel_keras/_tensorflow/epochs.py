@@ -144,6 +144,8 @@ def trace_epochs(
 
 def trace_steps(
     make_steps: MakeSteps,
+    state: Sequence[tf.TensorSpec],
+    hyperparameters: Sequence[str],
     train: BatchLayout,
     batch_size: int,
 ) -> Any:
@@ -165,7 +167,18 @@ def trace_steps(
             fresh = steps.begin(state, first == 0)
             return list(_while(lambda number, *_: number < last, body, (first, *fresh))[1:])
 
-    return tf.function(run, autograph=False, jit_compile=True)
+    # Traced now, and once: the model belongs to a fit that goes on living. XLA still compiles what
+    # was traced for each number of rows.
+    signature = [
+        list(state),
+        {name: tf.TensorSpec((), tf.float32) for name in hyperparameters},
+        train.signature(),
+        _ROWS,
+        _NUMBER,
+        _NUMBER,
+    ]
+    function = tf.function(run, autograph=False, jit_compile=True)
+    return function.get_concrete_function(*signature)
 
 
 def executor(*, one_thread: bool) -> AbstractContextManager[Any]:

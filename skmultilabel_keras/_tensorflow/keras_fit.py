@@ -53,14 +53,7 @@ def fit_with_keras(
     keep_gradients_local(model.optimizer)
     dtype = input_dtype(model)
     if evaluation is not None:
-        held_out = _batches(
-            evaluation.rows,
-            _same_order(evaluation.rows),
-            evaluation.batch_size,
-            evaluation.n_steps,
-            dtype,
-        )
-        options |= {"validation_data": held_out, "validation_steps": evaluation.n_steps}
+        options["validation_data"] = _HeldOut(evaluation, dtype)
     history = model.fit(
         _batches(rows, orders, batch_size, n_steps, dtype),
         steps_per_epoch=n_steps,
@@ -81,6 +74,18 @@ def _batches(
             yield tuple(part for part in batch if part is not None)
 
 
-def _same_order(rows: Rows) -> Iterator[np.ndarray]:
-    while True:
-        yield np.arange(len(rows))
+class _HeldOut(keras.utils.PyDataset):
+    """The batches of an evaluation, by number: Keras reads ahead, so an iterator would run on."""
+
+    def __init__(self, evaluation: Evaluation, dtype: str) -> None:
+        super().__init__()
+        self._evaluation = evaluation
+        self._dtype = dtype
+
+    def __len__(self) -> int:
+        return self._evaluation.n_steps
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
+        rows, size = self._evaluation.rows, self._evaluation.batch_size
+        positions = np.arange(len(rows))[number * size : (number + 1) * size]
+        return tuple(part for part in rows.batch(positions, self._dtype) if part is not None)

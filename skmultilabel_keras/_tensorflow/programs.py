@@ -78,14 +78,15 @@ def shared_program(
     one_thread = is_light(model)
     make_steps = partial(stateless_steps, model)
 
+    state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+
     def make_epochs() -> Any:
         COMPILE_CACHE.count_trace()
-        state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
         return trace_epochs(make_steps, state, list(values), *layouts, one_thread=one_thread)
 
     def make_full_batches() -> Any:
         COMPILE_CACHE.count_trace()
-        return trace_steps(make_steps, layouts[0], batch_size)
+        return trace_steps(make_steps, state, list(values), layouts[0], batch_size)
 
     full_batches = None
     if jit_compile:

@@ -187,6 +187,8 @@ def _find_own_code(model: keras.Model) -> str:
     for part in [*model._flatten_layers(), *getattr(model, "operations", ())]:
         if not _is_trusted(type(part)) or isinstance(part, keras.layers.Lambda):
             return f"the layer {part.name!r} holds code of its own"
+        if isinstance(part, keras.layers.SpectralNormalization):
+            return f"the layer {part.name!r} sets weights while gradients are taken"
         if hasattr(part, "adapt"):
             return f"the layer {part.name!r} holds what it learned by adapt()"
         own = _find_own_attribute(part)
@@ -279,9 +281,6 @@ def _foreign_parts(config: Any) -> Iterator[str]:
             yield repr(name if isinstance(name, str) else config["class_name"])
         for value in config.values():
             yield from _foreign_parts(value)
-    elif isinstance(config, str):
-        if ">" in config and config.partition(">")[0] not in _TRUSTED_PACKAGES:
-            yield repr(config)
     elif isinstance(config, (list, tuple)):
         for value in config:
             yield from _foreign_parts(value)
