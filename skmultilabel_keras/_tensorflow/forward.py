@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 from tensorflow.python import pywrap_tfe
-from tensorflow.python.eager import context
+from tensorflow.python.eager import context, core
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from skmultilabel_keras import networks
@@ -401,6 +401,6 @@ def _reader(variables: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
         return list
     try:
         read()
-    except Exception:  # a version of TensorFlow without this way
+    except core._NotOkStatusException:  # a version of TensorFlow without this operation
         return lambda: [variable.numpy() for variable in variables]
     return read
