@@ -7,6 +7,7 @@ Does not own: which names are legal (``_parameters``) or which combinations fit 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,10 +131,10 @@ def copy_model(model: keras.Model) -> keras.Model:
     compiled = model.compiled
     try:
         model.compiled = False  # Keras would compile the copy, with registered objects only
-        copy = keras.models.clone_model(model)
-        if not copy.built and model.built:
-            copy.build(model.input_shape)
-        copy.set_weights(model.get_weights())
+        twin = keras.models.clone_model(model)
+        if not twin.built and model.built:
+            twin.build(model.input_shape)
+        twin.set_weights(model.get_weights())
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
             "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
@@ -141,18 +142,19 @@ def copy_model(model: keras.Model) -> keras.Model:
         ) from error
     finally:
         model.compiled = compiled
-    if type(copy) is not type(model):
+    if type(twin) is not type(model):
         raise ValueError(
             f"This {type(model).__name__} cannot be copied for the fit: Keras makes a plain "
-            f"{type(copy).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
+            f"{type(twin).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
         )
     if model.compiled:
         options = compile_arguments(model)
         options["optimizer"] = _renewed(model.optimizer)
+        options["loss"] = copy.copy(options["loss"])
         for kind in ("metrics", "weighted_metrics"):
             options[kind] = _renewed_metrics(options.get(kind))
-        copy.compile(**options)
-    return copy
+        twin.compile(**options)
+    return twin
 
 
 def _call_build_function(
@@ -216,7 +218,7 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
         options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
     loss, routed = params["loss"], params_behind(params, "loss")
     asked = routed and loss is not None
-    options["loss"] = unflatten_params(loss_class(loss), routed) if asked else loss
+    options["loss"] = unflatten_params(loss_class(loss), routed) if asked else copy.copy(loss)
     metrics = options["metrics"] = params["metrics"]
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
@@ -293,6 +295,8 @@ class _Loss:
     def make(self, reading: Reading) -> Any:
         """Return the loss for a network whose outputs are read so."""
         target = loss_class(reading.head.loss) if self.target is None else self.target
+        if isinstance(target, keras.losses.Loss):
+            return copy.copy(target)  # of this fit alone, as everything that it trains with
         if not inspect.isclass(target):
             return target
         check_names("loss__", self.routed, target)

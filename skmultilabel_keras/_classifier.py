@@ -577,7 +577,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             validation_batch_size=_batch_size(
                 options["validation_batch_size"] or batch_size, len(validation or rows)
             ),
-            epochs=first + options["epochs"],
+            epochs=first + int(options["epochs"]),
             initial_epoch=first,
             epochs_before=self._epochs_trained - (first if keep_history else 0),
             seed=self._seed,
@@ -745,7 +745,7 @@ def _batch_size(asked: int | None, n_rows: int) -> int:
     """Return rows per step: 64 where none are asked for, more where an epoch would be long."""
     if asked is None:
         return min(max(64, n_rows // 100), 512)
-    return n_rows if asked == -1 else asked
+    return n_rows if asked == -1 else min(int(asked), max(1, n_rows))
 
 
 # scikit-learn reads the constructor's signature for the names of parameters; "kwargs" is none.

@@ -122,6 +122,20 @@ CASES = {
         "optimizer__ema_momentum": 0.7,
         "optimizer__clipnorm": 0.01,
     },
+    "scaled loss": {"optimizer": "sgd", "optimizer__loss_scale_factor": 256.0},
+    "clipped embeddings": {
+        **network(partial(layers.Embedding, 9, 4), layers.Flatten),
+        "optimizer__clipnorm": 0.01,
+        "X": RNG.integers(0, 9, (53, 6)),
+    },
+    "sizes of NumPy": {
+        "batch_size": np.int64(16),
+        "epochs": np.int64(2),
+        "fit__steps_per_epoch": np.int64(2),
+        "validation_split": 0.3,
+        "validation_batch_size": np.int64(4),
+        "fit__validation_steps": np.int64(2),
+    },
     "schedule": {
         "optimizer": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 9)),
     },
@@ -146,6 +160,30 @@ CASES = {
 @pytest.mark.parametrize("params", CASES.values(), ids=CASES)
 def test_as_keras_fit(params):
     assert_agree(*fit_both(**params))
+
+
+def test_going_on_with_weight_decay_goes_the_same_way():
+    clf = KerasMultiLabelClassifier(optimizer="adamw", batch_size=16, random_state=0)
+    for _ in range(3):
+        assert clf.partial_fit(X, Y).engine_.name == "shared"
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def make(*callbacks):
+        keep = keras.callbacks.BackupAndRestore(str(tmp_path))
+        return KerasMultiLabelClassifier(
+            callbacks=[keep, *callbacks], epochs=5, batch_size=16, random_state=0, engine=engine
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        make(Stop()).fit(X, Y)
+    assert make().fit(X, Y).n_iter_ == 2
 
 
 def test_many_metrics():

@@ -156,6 +156,23 @@ def test_threads_share_one_trace_and_agree_with_serial_fits(params):
         assert_same(one, other)
 
 
+def test_threads_that_share_a_loss_object_agree_with_serial_fits():
+    """Its smoothing is taken out while a step is traced."""
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.4)
+    networks = [
+        KerasMultiLabelClassifier(
+            loss=loss, model__hidden_layer_sizes=(4 + i,), epochs=2, random_state=0
+        )
+        for i in range(4)
+    ]
+    serial = [clone(clf).fit(X, Y).history_ for clf in networks]
+    clear_compile_cache()
+    together = joblib.Parallel(4, backend="threading")(
+        joblib.delayed(clf.fit)(X, Y) for clf in networks
+    )
+    assert [clf.history_ for clf in together] == serial
+
+
 def test_a_search_in_threads_gives_the_scores_of_a_serial_one():
     grid = {"optimizer__learning_rate": [1e-3, 1e-2], "model__dropout": [0.1, 0.5]}
     search = GridSearchCV(classifier(), grid, cv=3, scoring="roc_auc")

@@ -57,6 +57,14 @@ def dense(units=4, **params):
     return partial(layers.Dense, units, **params)
 
 
+def penalise(model):
+    model.layers[1].kernel.regularizer = keras.regularizers.L2(0.1)
+
+
+def bound(model):
+    model.layers[1].kernel.constraint = keras.constraints.MaxNorm(0.1)
+
+
 # Networks that are to share.
 
 
@@ -227,6 +235,11 @@ DIFFERENT = {
             for share in (0.1, 0.2)
         )
     ),
+    "dtype of a loss": by_loss(
+        *(partial(losses.BinaryCrossentropy, dtype=dtype) for dtype in ("float32", "float16"))
+    ),
+    "regularizer of a variable": [partial(build, dense()), partial(changed, penalise, dense())],
+    "constraint of a variable": [partial(build, dense()), partial(changed, bound, dense())],
     "loss weights": [partial(build, loss_weights=weights) for weights in (None, [2.0])],
     "metric": [*by_metric(metrics.AUC, metrics.Precision), build],
     "threshold": by_metric(*(partial(metrics.BinaryAccuracy, threshold=t) for t in (0.5, 0.6))),
@@ -268,6 +281,11 @@ def twice(x):
 
 def gelu(x):
     """Be what Keras writes down as its own."""
+    return twice(x)
+
+
+@functools.wraps(keras.activations.relu)
+def relu(x):
     return twice(x)
 
 
@@ -343,6 +361,7 @@ OF_USERS = {
     "activation": (partial(build, dense(activation=twice)), "activation"),
     "activation of a known name": (partial(build, dense(activation=gelu)), "activation"),
     "activation layer": (partial(build, partial(layers.Activation, twice)), "activation"),
+    "activation that wraps Keras'": (partial(build, dense(activation=relu)), "activation"),
     "TensorFlow's function": (partial(build, dense(activation=tf.nn.relu)), "activation"),
     "partial": (partial(build, dense(activation=partial(keras.ops.relu))), "activation"),
     "regularizer": (partial(build, dense(kernel_regularizer=Sum())), "kernel_regularizer"),

@@ -27,6 +27,9 @@ from skmultilabel_keras._tensorflow.resident import place
 _CALL_SECONDS = 0.5
 _FIRST_CALL_STEPS = 16
 
+# Row numbers handed over in one call, unless an epoch has more.
+_MAX_ROW_NUMBERS = 2**22
+
 # Rows are padded to one of so many sizes for each power of two, so that XLA sees few of them.
 _ROW_BUCKETS = 8
 
@@ -81,7 +84,7 @@ class CompiledEpochs:
         self.model = model
         self.batch_size = batch_size
         self._pace = _Pace()
-        known: dict[int, Any] = {}
+        known: dict[tuple[int, str | None], Any] = {}
         views = [rows] if evaluation is None else [rows, evaluation.rows]
         placed = [place(view, input_dtype(model), known) for view in views]
         layouts = [
@@ -121,7 +124,9 @@ class CompiledEpochs:
         """Return how many epochs of ``n_steps`` to run in one call."""
         if self._program.full_batches is not None:
             return 1
-        return max(1, min(at_most, self._pace.steps // n_steps))
+        n_rows = self._data[0][0].shape[0]
+        in_memory = _MAX_ROW_NUMBERS // max(1, n_rows)
+        return max(1, min(at_most, in_memory, self._pace.steps // n_steps))
 
     def run(
         self, orders: np.ndarray, n_steps: int, evaluates: Sequence[bool]

@@ -88,11 +88,15 @@ def shared_program(
         COMPILE_CACHE.count_trace()
         return trace_steps(make_steps, state, list(values), layouts[0], batch_size)
 
+    # Optimizers may hold more than a configuration says: that of weights frozen later, say.
+    kinds = tuple((v.path, tuple(v.shape), str(v.dtype)) for v in variables)
     full_batches = None
     if jit_compile:
-        full_batches = COMPILE_CACHE.get(("steps", key, layouts[0], batch_size), make_full_batches)
+        full_batches = COMPILE_CACHE.get(
+            ("steps", key, kinds, layouts[0], batch_size), make_full_batches
+        )
     return Program(
-        COMPILE_CACHE.get(("epochs", key, *layouts), make_epochs),
+        COMPILE_CACHE.get(("epochs", key, kinds, *layouts), make_epochs),
         full_batches,
         variables,
         [],

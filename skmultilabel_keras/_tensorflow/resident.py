@@ -61,7 +61,9 @@ class Resident:
         return [part for part in self.tensors if part is not None]
 
 
-def place(rows: Rows, input_dtype: str, known: dict[int, Any] | None = None) -> Resident:
+def place(
+    rows: Rows, input_dtype: str, known: dict[tuple[int, str | None], Any] | None = None
+) -> Resident:
     """Put the containers of rows on the device.
 
     Parameters
@@ -80,9 +82,9 @@ def place(rows: Rows, input_dtype: str, known: dict[int, Any] | None = None) -> 
         if values is None:
             parts.append((None, None))
             continue
-        if id(values) not in known:
-            known[id(values)] = _place(values, dtype)
-        parts.append(known[id(values)])
+        if (id(values), dtype) not in known:
+            known[id(values), dtype] = _place(values, dtype)
+        parts.append(known[id(values), dtype])
     tensors, layouts = zip(*parts, strict=True)
     return Resident(tensors, layouts)
 

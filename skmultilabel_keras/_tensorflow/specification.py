@@ -153,9 +153,20 @@ def _describe_network(model: keras.Model) -> list[Any]:
     ]
     # Layers may share variables, and have some of them frozen.
     shared = [[numbers[id(variable)] for variable in layer.variables] for layer in layers]
-    frozen = [not variable.trainable for variable in model.variables]
+    variables = [_describe_variable(variable) for variable in model.variables]
     config = _without_values(model.get_config())
-    return [config, settings, shared, frozen, keras.config.floatx(), keras.config.epsilon()]
+    return [config, settings, shared, variables, keras.config.floatx(), keras.config.epsilon()]
+
+
+def _describe_variable(variable: Any) -> list[Any]:
+    """Return what a step does with a variable; layers show what they were built with only."""
+    serialize = keras.saving.serialize_keras_object
+    return [
+        variable.trainable,
+        getattr(variable, "overwrite_with_gradient", False),
+        serialize(getattr(variable, "regularizer", None)),
+        serialize(getattr(variable, "constraint", None)),
+    ]
 
 
 def _describe_training(model: keras.Model) -> list[Any]:
@@ -169,8 +180,10 @@ def _describe_training(model: keras.Model) -> list[Any]:
     optimizer["weight_decay"] = optimizer["weight_decay"] is not None
     if isinstance(optimizer["learning_rate"], float):
         optimizer["learning_rate"] = "variable"
+    # Beside what configurations leave out: arguments of functions, and dtypes of losses.
     arguments = [
-        dict(getattr(part, "_fn_kwargs", {})) for part in _flat(_losses_and_metrics(model))
+        {**getattr(part, "_fn_kwargs", {}), "dtype": str(getattr(part, "dtype", None))}
+        for part in _flat(_losses_and_metrics(model))
     ]
     if _is_smoothed(model.loss):
         arguments[0]["label_smoothing"] = config["loss"]["config"]["label_smoothing"] = True
@@ -187,6 +200,8 @@ def _find_own_code(model: keras.Model) -> str:
     for part in [*model._flatten_layers(), *getattr(model, "operations", ())]:
         if not _is_trusted(type(part)) or isinstance(part, keras.layers.Lambda):
             return f"the layer {part.name!r} holds code of its own"
+        if getattr(part, "stateful", False):
+            return f"the layer {part.name!r} carries its state from batch to batch"
         if isinstance(part, keras.layers.SpectralNormalization):
             return f"the layer {part.name!r} sets weights while gradients are taken"
         if hasattr(part, "adapt"):
@@ -222,7 +237,9 @@ def _find_own_attribute(part: Any) -> str:
 
 
 def _is_trusted(function_or_class: Any) -> bool:
-    module = getattr(function_or_class, "__module__", None) or ""
+    # functools.wraps gives a function another's module; its globals are its own.
+    module = getattr(function_or_class, "__globals__", {}).get("__name__")
+    module = module or getattr(function_or_class, "__module__", None) or ""
     return module.partition(".")[0] in _TRUSTED_PACKAGES
 
 
@@ -257,7 +274,8 @@ def _find_unsteady_optimizer(optimizer: Any) -> str:
         return f"the optimizer {name} keeps more than its variables"
     if optimizer.gradient_accumulation_steps or optimizer.ema_overwrite_frequency:
         return "the optimizer takes different steps at different times"
-    if any(attribute.startswith("_exclude_from") for attribute in vars(optimizer)):
+    excluded = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+    if any(getattr(optimizer, name, None) for name in excluded):
         return "some variables are excluded from weight decay"
     return ""
 
@@ -265,12 +283,12 @@ def _find_unsteady_optimizer(optimizer: Any) -> str:
 def _freeze(describe: Callable[[], Any]) -> Specification:
     try:
         description = describe()
+        foreign = next(_foreign_parts(description), None)
+        if foreign is not None:
+            return Specification(None, f"{foreign} is code of the user's")
+        return Specification(json.dumps(description, sort_keys=True, default=_exactly))
     except Exception as error:  # of get_config, which may be anyone's
         return Specification(None, f"it cannot be described: {error}")
-    foreign = next(_foreign_parts(description), None)
-    if foreign is not None:
-        return Specification(None, f"{foreign} is code of the user's")
-    return Specification(json.dumps(description, sort_keys=True, default=_exactly))
 
 
 def _foreign_parts(config: Any) -> Iterator[str]:
@@ -329,8 +347,10 @@ def _is_plain(value: Any) -> bool:
 
 def _exactly(value: Any) -> Any:
     """Return an array with all of its numbers, which its repr leaves out."""
-    array = np.asarray(value) if hasattr(value, "__array__") else None
-    return repr(value) if array is None else [str(array.dtype), array.tolist()]
+    if not hasattr(value, "__array__"):
+        raise TypeError(f"{type(value).__name__} {value!r} has no plain form.")
+    array = np.asarray(value)
+    return [str(array.dtype), array.tolist()]
 
 
 def _dropouts(model: keras.Model) -> dict[str, Dropout]:

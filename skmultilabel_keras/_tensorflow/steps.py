@@ -28,7 +28,6 @@ _ON_VALUES = (
     "_apply_weight_decay",
     "_backend_increment_gradient_accumulators",
     "_backend_update_step",
-    "_clip_by_norm",
     "_overwrite_model_variables_with_average_value",
     "_var_key",
     "assign",
@@ -88,7 +87,8 @@ class StatelessSteps:
             tape.watch(trained)
             with self._scope(state) as scope:
                 y_pred, loss = self._forward(batch, training=True)
-        gradients = tape.gradient(loss, trained)
+                scaled = model.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, trained)
         with scope:
             model.optimizer.apply(gradients, model.trainable_variables)
             self._update_metrics(batch, y_pred, loss)
@@ -259,7 +259,7 @@ def _on_values(optimizer: Any) -> Iterator[None]:
         for name in _ON_VALUES
         if hasattr(BaseOptimizer, name) and _is_for_tensorflow(type(optimizer), name)
     }
-    before = {name: vars(optimizer)[name] for name in present if name in vars(optimizer)}
+    before = dict(vars(optimizer))
     indices = optimizer._trainable_variables_indices
     try:
         for name, method in present.items():
@@ -270,10 +270,11 @@ def _on_values(optimizer: Any) -> Iterator[None]:
         yield
     finally:
         optimizer._trainable_variables_indices = indices
-        for name in present:
+        # What decay applies to is noted by the identity of variables, which is another now.
+        for name in {*present, "_exclude_from_weight_decay_cache"} & set(vars(optimizer)):
             object.__delattr__(optimizer, name)
-        for name, value in before.items():
-            object.__setattr__(optimizer, name, value)
+            if name in before:
+                object.__setattr__(optimizer, name, before[name])
 
 
 def _is_for_tensorflow(optimizer: type, name: str) -> bool:

@@ -137,19 +137,20 @@ def _run_epochs(
     )
     # What callbacks do, only the host can do; without any, several epochs run in one call.
     needs_host = bool(plan.callbacks) or plan.verbose not in (0, False)
-    orders = _orders(rows, plan)
     model.stop_training = False
     callbacks.on_train_begin()
+    # Keras' BackupAndRestore sets this where it goes on with an interrupted run.
+    epoch = first = model._initial_epoch or plan.initial_epoch
+    orders = _orders(rows, replace(plan, initial_epoch=first))
     fit.pull()
     logs: dict[str, Any] = {}
-    epoch = plan.initial_epoch
     while epoch < plan.epochs and not model.stop_training:
         count = 1 if needs_host else fit.how_many(n_steps, plan.epochs - epoch)
         epochs = range(epoch, epoch + count)
         if needs_host:
             callbacks.on_epoch_begin(epoch)
             fit.pull()
-        order = np.stack([rows.index[next(orders)] for _ in epochs]).astype(np.int32)
+        order = np.stack([rows.index[next(orders)].astype(np.int32) for _ in epochs])
         evaluates = [_validates_after(number, plan.validation_freq) for number in epochs]
         found = fit.run(order, n_steps, evaluates)
         if needs_host:
@@ -161,7 +162,7 @@ def _run_epochs(
         epoch += count
     if not needs_host:
         fit.push()
-    if plan.epochs > plan.initial_epoch:
+    if plan.epochs > first:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
     return dict(model.history.history)
@@ -219,7 +220,7 @@ def _asked_jit(model: keras.Model, plan: TrainingPlan) -> bool | None:
 
 def _count_steps(rows: Rows, batch_size: int, at_most: int | None) -> int:
     steps = -(-len(rows) // batch_size)
-    return steps if at_most is None else min(steps, at_most)
+    return steps if at_most is None else min(steps, int(at_most))
 
 
 def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
