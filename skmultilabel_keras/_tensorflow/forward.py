@@ -401,6 +401,6 @@ def _reader(variables: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
         return list
     try:
         read()
-    except core._NotOkStatusException:  # a version of TensorFlow without this operation
+    except (AttributeError, TypeError, core._NotOkStatusException):  # another TensorFlow
         return lambda: [variable.numpy() for variable in variables]
     return read
