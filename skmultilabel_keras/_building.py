@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from scikeras._utils import unflatten_params
 
+from skmultilabel_keras import losses
 from skmultilabel_keras._compat import compile_arguments, is_plain
 from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
@@ -255,7 +256,8 @@ def compile_network(
     if network.compiled and not _compiles_as_asked(model):
         _check_nothing_dropped(params)
     if compiled_loss is None:
-        loss = _Loss(loss_class(params["loss"]), params_behind(params, "loss"))
+        given = params["loss"]
+        loss = _Loss(loss_class(given), params_behind(params, "loss"), isinstance(given, str))
     else:
         _check_given_loss(params["loss"], compiled_loss)
         loss = _Loss(loss_class(compiled_loss), _defaults_of_name(compiled_loss))
@@ -279,12 +281,17 @@ def compile_network(
     return reading
 
 
+# Keras' losses of which there is a version of our own that takes logits only.
+_ON_LOGITS = {keras.losses.BinaryCrossentropy: losses.BinaryCrossentropy}
+
+
 @dataclass(frozen=True)
 class _Loss:
     """A loss as asked for: a class with routed parameters, an object, a function, or None."""
 
     target: Any
     routed: Mapping[str, Any]
+    by_name: bool = False
 
     def declared_logits(self) -> bool | None:
         """Return whether the loss takes logits, None where that is left to us."""
@@ -295,6 +302,8 @@ class _Loss:
     def make(self, reading: Reading) -> Any:
         """Return the loss for a network whose outputs are read so."""
         target = loss_class(reading.head.loss) if self.target is None else self.target
+        if self.target is None or self.by_name:
+            target = self._faster(target, reading)
         if isinstance(target, keras.losses.Loss):
             return copy.copy(target)  # of this fit alone, as everything that it trains with
         if not inspect.isclass(target):
@@ -304,6 +313,13 @@ class _Loss:
         if "from_logits" in class_parameters(target):
             routed.setdefault("from_logits", reading.from_logits)
         return unflatten_params(target, routed)
+
+    def _faster(self, target: Any, reading: Reading) -> Any:
+        """Return our own loss of a name that Keras has too, where it does what is asked for."""
+        ours = _ON_LOGITS.get(target)
+        if ours is None or not reading.from_logits:
+            return target
+        return ours if set(self.routed) <= class_parameters(ours) else target
 
 
 def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:

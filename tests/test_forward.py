@@ -155,6 +155,23 @@ def test_blocks_of_wide_networks_are_small(monkeypatch, stack):
     assert sizes == [4, 2]
 
 
+@pytest.mark.parametrize(
+    ("units", "n_rows", "expected"),
+    [
+        (50, 40, [40]),  # one product of one thread
+        (50, 600, [524, 76]),
+        (10**5, 40, [40]),  # so few rows at a time would take longer than waiting for threads
+        (50, 10**5, [8192] * 12 + [1696]),  # enough work for several threads
+    ],
+)
+def test_little_work_wakes_no_other_threads(monkeypatch, units, n_rows, expected):
+    """Blocks with products of at most 2**18 multiplications, where all take 2**24 or less."""
+    sizes = record_blocks(monkeypatch)
+    model = make_model(layers.Dense(units), layers.Dense(2), n_features=10)
+    ForwardPass.of(model).outputs(make_rows(n_rows, 10))
+    assert sizes == expected
+
+
 LAYOUTS = {
     "fortran": np.asfortranarray,
     "every other": lambda X: np.repeat(X, 2, axis=0)[::2],

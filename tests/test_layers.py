@@ -21,11 +21,11 @@ LAYERS = [
     {"_tensorflow.epochs"},
     {"_tensorflow.engine", "_tensorflow.steps"},
     {"_heads", "_tensorflow.forward", "_tensorflow.specification"},
-    {"networks", "_tensorflow.memory", "_tensorflow.resident"},
+    {"losses", "networks", "_tensorflow.memory", "_tensorflow.resident"},
     {"_parameters"},
     {"_target_encoder", "_rows", "model_selection", "metrics", "datasets"},
     {"_validation"},
-    {"_activations", "_compat", "_tensorflow.cache", "_tensorflow.process"},
+    {"_activations", "_compat", "_tensorflow.cache", "_tensorflow.pace", "_tensorflow.process"},
 ]
 
 WITHOUT_KERAS = ("metrics", "model_selection", "datasets", "_target_encoder", "_rows")

@@ -7,9 +7,7 @@ Does not own: the functions (``programs``), the order of epochs and callbacks (`
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +20,6 @@ from skmultilabel_keras._tensorflow.engine import Engine, input_dtype, takes_spa
 from skmultilabel_keras._tensorflow.epochs import BatchLayout, executor
 from skmultilabel_keras._tensorflow.programs import own_program, shared_program
 from skmultilabel_keras._tensorflow.resident import place
-
-# Seconds that one call into a compiled function may take: Ctrl-C is heard between calls.
-_CALL_SECONDS = 0.5
-_FIRST_CALL_STEPS = 16
 
 # Row numbers handed over in one call, unless an epoch has more.
 _MAX_ROW_NUMBERS = 2**22
@@ -83,7 +77,6 @@ class CompiledEpochs:
     ) -> None:
         self.model = model
         self.batch_size = batch_size
-        self._pace = _Pace()
         known: dict[tuple[int, str | None], Any] = {}
         views = [rows] if evaluation is None else [rows, evaluation.rows]
         placed = [place(view, input_dtype(model), known) for view in views]
@@ -126,7 +119,8 @@ class CompiledEpochs:
             return 1
         n_rows = self._data[0][0].shape[0]
         in_memory = _MAX_ROW_NUMBERS // max(1, n_rows)
-        return max(1, min(at_most, in_memory, self._pace.steps // n_steps))
+        in_time = self._program.pace.steps // (n_steps + self._evaluation_steps)
+        return max(1, min(at_most, in_memory, in_time))
 
     def run(
         self, orders: np.ndarray, n_steps: int, evaluates: Sequence[bool]
@@ -145,9 +139,9 @@ class CompiledEpochs:
         logs: dict[str, Any] = {}
         first = 0
         while first < n_steps:
-            last = n_steps if len(orders) > 1 else min(n_steps, first + self._pace.steps)
+            last = n_steps if len(orders) > 1 else min(n_steps, first + self._program.pace.steps)
             counts = [self._evaluation_steps * (yes and last == n_steps) for yes in evaluates]
-            with self._pace.measure((last - first) * len(orders)):
+            with self._program.pace.measure((last - first) * len(orders) + sum(counts)):
                 logs = self._call(orders, first, last, counts)
             first = last
         return [
@@ -192,22 +186,6 @@ class CompiledEpochs:
             tf.constant(full),
         )
         return full
-
-
-class _Pace:
-    """How many steps fit into one call: few until it is known how long they take."""
-
-    def __init__(self) -> None:
-        self.steps = _FIRST_CALL_STEPS
-
-    @contextmanager
-    def measure(self, n_steps: int) -> Iterator[None]:
-        """Learn from a call of ``n_steps`` steps."""
-        start = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - start
-        # No more than doubled at once: the first call may have been a short one.
-        self.steps = max(1, min(2 * n_steps, int(n_steps * _CALL_SECONDS / max(seconds, 1e-6))))
 
 
 def build_training_variables(model: keras.Model, example: tuple[np.ndarray, ...]) -> None:

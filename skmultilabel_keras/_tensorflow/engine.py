@@ -7,11 +7,11 @@ Does not own: the ways themselves (``compiled``, ``keras_fit``).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
-from skmultilabel_keras._tensorflow.specification import Specification
+from skmultilabel_keras._tensorflow.specification import Specification, leaf_layers
 from skmultilabel_keras.networks import Dropout, FeatureScaler
 
 # Layers whose work is a few small operations: threads between operations do not pay for them.
@@ -26,6 +26,7 @@ _LIGHT_LAYERS = (
     keras.layers.LayerNormalization,
     keras.layers.ReLU,
     keras.layers.Reshape,
+    Dropout,
     FeatureScaler,
 )
 
@@ -118,7 +119,7 @@ def xla_pays(model: keras.Model, n_steps: int, batch_size: int) -> bool:
     own dropout, where (number of trained weights) x (rows per step) x (steps of the fit) is at
     least 2e10. Convolutions and Keras' own dropout are slower under XLA on a CPU.
     """
-    if not all(type(layer) in (*_XLA_LAYERS, Dropout) for layer in leaf_layers(model)):
+    if not all(type(layer) in _XLA_LAYERS for layer in leaf_layers(model)):
         return False
     n_weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return n_weights * batch_size * n_steps >= _XLA_PAYS_FROM
@@ -138,9 +139,4 @@ def takes_sparse(model: keras.Model) -> bool:
 
 def is_light(model: keras.Model) -> bool:
     """Tell whether all layers do only a few small operations."""
-    return all(type(layer) in (*_LIGHT_LAYERS, Dropout) for layer in leaf_layers(model))
-
-
-def leaf_layers(model: keras.Model) -> list[Any]:
-    """Return the layers of a network, those of networks in it included, but not those networks."""
-    return [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+    return all(type(layer) in _LIGHT_LAYERS for layer in leaf_layers(model))

@@ -11,6 +11,7 @@ Weights are read from the network's variables in each call: a user may set them 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -32,6 +33,15 @@ from skmultilabel_keras._rows import block_length, dense_rows
 # other in each block, which takes long where other processes keep the cores busy.
 _BLOCK_ROWS = 8192
 
+# OpenBLAS, which NumPy's wheels bring, takes one thread for a product of up to 64^3
+# multiplications. For a larger one it wakes others, and these keep their cores busy for some
+# 0.1 s after it (measured), which the next fit or another thread of a search wants. So for inputs
+# of little work in all, below a millisecond or so, blocks are small enough for one thread; unless
+# they had fewer rows than pay.
+_ONE_THREAD_PRODUCT = 2**18
+_LITTLE_WORK = 2**24
+_FEWEST_ROWS = 16
+
 # Share of numbers other than zero from which a dense product is faster than a sparse one.
 _DENSE_FROM = 0.1
 
@@ -50,6 +60,8 @@ class ForwardPass:
         What the steps get the values of.
     width : int
         The most numbers that a row becomes.
+    products : sequence of int
+        Multiplications per row of each dense layer.
     takes_sparse : bool
         Whether the first step is a product, before which a scaler may stand.
     shift : int or None
@@ -66,12 +78,15 @@ class ForwardPass:
         variables: Sequence[Any],
         *,
         width: int,
+        products: Sequence[int],
         takes_sparse: bool,
         shift: int | None,
     ) -> None:
         self._steps = tuple(steps)
         self._read = _reader(variables)
         self._block_rows = min(_BLOCK_ROWS, block_length((1, width)))
+        self._one_thread_rows = _ONE_THREAD_PRODUCT // max(products, default=1)
+        self._little_rows = _LITTLE_WORK // max(sum(products), 1)
         self._takes_sparse = takes_sparse
         self._shift = shift
 
@@ -88,6 +103,7 @@ class ForwardPass:
             recipe.finished_steps(),
             recipe.variables,
             width=max(recipe.width, model.input_shape[1]),
+            products=recipe.products,
             takes_sparse=recipe.takes_sparse,
             shift=recipe.shift,
         )
@@ -108,7 +124,7 @@ class ForwardPass:
             float32.
         """
         weights = self._read()
-        size = self._block_rows
+        size = self._block_length(X)
         if batch_size is not None and batch_size != -1:
             size = min(size, batch_size)
         # What overflows in float32 does so in TensorFlow, too, which does not warn.
@@ -116,6 +132,13 @@ class ForwardPass:
             if X.shape[0] <= size and type(X) is np.ndarray and X.dtype.kind == "f":
                 return self._run(X.astype(np.float32, copy=False), weights)
             return self._run_blocks(X, size, weights)
+
+    def _block_length(self, X: Any) -> int:
+        """Return how many rows to compute at a time."""
+        n_rows, one_thread = X.shape[0], self._one_thread_rows
+        if one_thread < n_rows <= self._little_rows and one_thread >= _FEWEST_ROWS:
+            return self._block_rows if sparse.issparse(X) else one_thread
+        return self._block_rows
 
     def _run(self, z: Any, weights: Sequence[np.ndarray]) -> np.ndarray:
         for step in self._steps:
@@ -150,6 +173,7 @@ class _Recipe:
     def __init__(self) -> None:
         self.variables: list[Any] = []
         self.width = 0
+        self.products: list[int] = []
         self.takes_sparse = False
         self.shift: int | None = None
         # Whether the steps so far do no more than standardise.
@@ -255,6 +279,7 @@ def _add_dense(recipe: _Recipe, layer: Any) -> bool:
         return False
     recipe.takes_sparse = recipe.takes_sparse or recipe.only_scales
     recipe.width = max(recipe.width, layer.units)
+    recipe.products.append(math.prod(layer.kernel.shape))
     kernel, *bias = places
 
     def step(x: Any, weights: Sequence[np.ndarray]) -> np.ndarray:

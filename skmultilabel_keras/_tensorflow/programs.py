@@ -6,11 +6,12 @@ Does not own: their graphs (``epochs``, ``steps``) or running them (``compiled``
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -18,6 +19,7 @@ import tensorflow as tf
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
 from skmultilabel_keras._tensorflow.engine import is_light
 from skmultilabel_keras._tensorflow.epochs import BatchLayout, trace_epochs, trace_steps
+from skmultilabel_keras._tensorflow.pace import Pace
 from skmultilabel_keras._tensorflow.specification import find_hyperparameters
 from skmultilabel_keras._tensorflow.steps import OwnSteps, state_variables, stateless_steps
 
@@ -40,6 +42,8 @@ class Program:
         Hyperparameters.
     one_thread : bool
         Whether ``epochs`` is to run in the executor of one thread.
+    pace : Pace
+        How many steps a call may take; known from earlier fits where functions are shared.
     """
 
     epochs: Any
@@ -48,6 +52,14 @@ class Program:
     state: list[Any]
     values: dict[str, Any]
     one_thread: bool
+    pace: Pace
+
+
+class _Shared(NamedTuple):
+    """What fits share: a function, and its pace for each batch size."""
+
+    function: Any
+    paces: defaultdict[int, Pace]
 
 
 def shared_program(
@@ -80,9 +92,12 @@ def shared_program(
 
     state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
 
-    def make_epochs() -> Any:
+    def make_epochs() -> _Shared:
         COMPILE_CACHE.count_trace()
-        return trace_epochs(make_steps, state, list(values), *layouts, one_thread=one_thread)
+        return _Shared(
+            trace_epochs(make_steps, state, list(values), *layouts, one_thread=one_thread),
+            defaultdict(Pace),
+        )
 
     def make_full_batches() -> Any:
         COMPILE_CACHE.count_trace()
@@ -95,13 +110,16 @@ def shared_program(
         full_batches = COMPILE_CACHE.get(
             ("steps", key, kinds, layouts[0], batch_size), make_full_batches
         )
+    epochs = COMPILE_CACHE.get(("epochs", key, kinds, *layouts), make_epochs)
     return Program(
-        COMPILE_CACHE.get(("epochs", key, kinds, *layouts), make_epochs),
+        epochs.function,
         full_batches,
         variables,
-        [],
-        {name: tf.constant(value, tf.float32) for name, value in values.items()},
-        one_thread,
+        state=[],
+        values={name: tf.constant(value, tf.float32) for name, value in values.items()},
+        one_thread=one_thread,
+        # A step through XLA takes another time.
+        pace=Pace() if jit_compile else epochs.paces[batch_size],
     )
 
 
@@ -128,4 +146,4 @@ def own_program(
         lambda _: nullcontext(steps), steps.signature, (), *layouts, one_thread=False
     )
     state = [tf.zeros(spec.shape, spec.dtype) for spec in steps.signature]
-    return Program(epochs, None, [], state, {}, one_thread=False)
+    return Program(epochs, None, [], state, {}, one_thread=False, pace=Pace())

@@ -24,6 +24,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmultilabel_keras import losses
 from skmultilabel_keras._compat import compile_arguments, is_plain
 from skmultilabel_keras.networks import Dropout
 
@@ -102,8 +103,8 @@ def find_hyperparameters(model: keras.Model) -> dict[str, float]:
     values = {name: float(layer.rate) for name, layer in _dropouts(model).items()}
     if model.optimizer.weight_decay is not None:
         values["weight_decay"] = float(model.optimizer.weight_decay)
-    if _is_smoothed(model.loss):
-        values["label_smoothing"] = float(model.loss._fn_kwargs["label_smoothing"])
+    if _smoothing(model.loss):
+        values["label_smoothing"] = _smoothing(model.loss)
     return values
 
 
@@ -111,14 +112,16 @@ def find_hyperparameters(model: keras.Model) -> dict[str, float]:
 def hyperparameters_as(model: keras.Model, values: Mapping[str, Any]) -> Iterator[None]:
     """Give hyperparameters other values, tensors say, for a block.
 
-    Label smoothing is left out of the loss instead: :func:`smooth_targets` does it.
+    Label smoothing is left out of Keras' losses instead: :func:`smooth_targets` does it.
     """
     changes: list[tuple[Any, str, Any]] = [
         (layer, "rate", values[name]) for name, layer in _dropouts(model).items() if name in values
     ]
     if "weight_decay" in values:
         changes.append((model.optimizer, "weight_decay", values["weight_decay"]))
-    if "label_smoothing" in values:
+    if "label_smoothing" in values and type(model.loss) is losses.BinaryCrossentropy:
+        changes.append((model.loss, "label_smoothing", values["label_smoothing"]))
+    elif "label_smoothing" in values:
         without = {**model.loss._fn_kwargs, "label_smoothing": 0.0}
         changes.append((model.loss, "_fn_kwargs", without))
     before = [getattr(owner, name) for owner, name, _ in changes]
@@ -132,17 +135,24 @@ def hyperparameters_as(model: keras.Model, values: Mapping[str, Any]) -> Iterato
 
 
 def smooth_targets(model: keras.Model, y: Any, smoothing: Any) -> Any:
-    """Return targets moved towards the middle, as the loss of a model does it."""
+    """Return targets moved towards the middle, as one of Keras' losses does it."""
+    if type(model.loss) not in _SMOOTHED_LOSSES:
+        return y  # the loss has the value
     is_binary = "Binary" in type(model.loss).__name__
     middle = 0.5 if is_binary else 1.0 / y.shape[-1]
     y = keras.ops.cast(y, smoothing.dtype)  # indicators may be of integers
     return y * (1.0 - smoothing) + middle * smoothing
 
 
+def leaf_layers(model: keras.Model) -> list[Any]:
+    """Return the layers of a network, those of networks in it included, but not those networks."""
+    return [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+
+
 def _describe_network(model: keras.Model) -> list[Any]:
     """Return what the graph of a network's outputs depends on."""
     numbers = {id(variable): number for number, variable in enumerate(model.variables)}
-    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+    layers = leaf_layers(model)
     settings = [
         {
             k: v
@@ -185,7 +195,7 @@ def _describe_training(model: keras.Model) -> list[Any]:
         {**getattr(part, "_fn_kwargs", {}), "dtype": str(getattr(part, "dtype", None))}
         for part in _flat(_losses_and_metrics(model))
     ]
-    if _is_smoothed(model.loss):
+    if _smoothing(model.loss):
         arguments[0]["label_smoothing"] = config["loss"]["config"]["label_smoothing"] = True
     return [config, arguments]
 
@@ -359,5 +369,8 @@ def _dropouts(model: keras.Model) -> dict[str, Dropout]:
     return {f"rate {i}": layer for i, layer in enumerate(layers) if layer.rate > 0}
 
 
-def _is_smoothed(loss: Any) -> bool:
-    return type(loss) in _SMOOTHED_LOSSES and bool(loss._fn_kwargs.get("label_smoothing"))
+def _smoothing(loss: Any) -> float:
+    """Return the label smoothing of a loss whose graph can take it as a value, 0 for others."""
+    if type(loss) in _SMOOTHED_LOSSES:
+        return float(loss._fn_kwargs.get("label_smoothing", 0.0))
+    return float(loss.label_smoothing) if type(loss) is losses.BinaryCrossentropy else 0.0

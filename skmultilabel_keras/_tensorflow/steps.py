@@ -136,8 +136,9 @@ class StatelessSteps:
 
     def _collect(self, scope: keras.StatelessScope) -> list[Any]:
         values = [scope.get_current_value(variable) for variable in self.variables]
+        # Loops need shapes; a value that has its own stays the tensor that it is.
         return [
-            tf.ensure_shape(value, variable.shape)
+            value if value.shape.is_fully_defined() else tf.ensure_shape(value, variable.shape)
             for value, variable in zip(values, self.variables, strict=True)
         ]
 

@@ -112,7 +112,7 @@ def _train(
         model.jit_compile = engine.jit_compile
         history = _fit_with_keras(model, rows, evaluation, plan, n_steps)
     else:
-        if engine.jit_compile and engine.name == "shared":
+        if engine.jit_compile and engine.name == "shared" and sparse.issparse(rows.y):
             rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
         example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
         build_training_variables(model, tuple(part for part in example if part is not None))
