@@ -71,11 +71,10 @@ class BatchLayout:
 
 def trace_epochs(
     make_steps: MakeSteps,
+    *,
     state: Sequence[tf.TensorSpec],
     hyperparameters: Sequence[str],
-    train: BatchLayout,
-    test: BatchLayout | None = None,
-    *,
+    layouts: Sequence[BatchLayout],
     one_thread: bool,
 ) -> Any:
     """Return a function that runs epochs.
@@ -94,11 +93,12 @@ def trace_epochs(
         The specification of the state.
     hyperparameters : sequence of str
         Their names.
-    train, test : BatchLayout
-        What batches are like; ``test`` is None where nothing is evaluated.
+    layouts : sequence of BatchLayout
+        What batches are like: those of training and, if there are any, of evaluation.
     one_thread : bool
         Whether operations run one after the other in the calling thread; see README.md.
     """
+    train, test = layouts if len(layouts) == 2 else (layouts[0], None)
 
     def run(
         state: list[Any],
@@ -121,11 +121,13 @@ def trace_epochs(
                     logs |= _evaluate(steps, end, test, number, *evaluation)
                 return end, logs
 
-            examples = dict(steps.logs(state))
+            start = steps.enter(state)
+            examples = dict(steps.logs(start))
             if test is not None:
-                found = steps.evaluation_logs(steps.evaluation_state(state))
+                found = steps.evaluation_logs(steps.evaluation_state(start))
                 examples |= {f"val_{name}": value for name, value in found.items()}
-            return _loop_epochs(epoch, list(state), examples, tf.shape(orders)[0])
+            end, logs = _loop_epochs(epoch, start, examples, tf.shape(orders)[0])
+            return steps.leave(end), logs
 
     signature = [
         list(state),
@@ -164,8 +166,9 @@ def trace_steps(
             return (number + 1, *steps.train(state, train.take(data, rows)))
 
         with make_steps(values) as steps:
-            fresh = steps.begin(state, first == 0)
-            return list(_while(lambda number, *_: number < last, body, (first, *fresh))[1:])
+            fresh = steps.begin(steps.enter(state), first == 0)
+            end = _while(lambda number, *_: number < last, body, (first, *fresh))[1:]
+            return steps.leave(end)
 
     # Traced now, and once: the model belongs to a fit that goes on living. XLA still compiles what
     # was traced for each number of rows.

@@ -19,6 +19,7 @@ import tensorflow as tf
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
 from skmultilabel_keras._tensorflow.engine import is_light
 from skmultilabel_keras._tensorflow.epochs import BatchLayout, trace_epochs, trace_steps
+from skmultilabel_keras._tensorflow.flat_optimizer import FlatOptimizer, NotFlatError
 from skmultilabel_keras._tensorflow.pace import Pace
 from skmultilabel_keras._tensorflow.specification import find_hyperparameters
 from skmultilabel_keras._tensorflow.steps import OwnSteps, state_variables, stateless_steps
@@ -88,19 +89,27 @@ def shared_program(
     values = find_hyperparameters(model)
     variables = state_variables(model)
     one_thread = is_light(model)
-    make_steps = partial(stateless_steps, model)
-
     state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
 
     def make_epochs() -> _Shared:
         COMPILE_CACHE.count_trace()
-        return _Shared(
-            trace_epochs(make_steps, state, list(values), *layouts, one_thread=one_thread),
-            defaultdict(Pace),
+        trace = partial(
+            trace_epochs,
+            state=state,
+            hyperparameters=list(values),
+            layouts=layouts,
+            one_thread=one_thread,
         )
+        try:
+            function = trace(partial(stateless_steps, model, flat=FlatOptimizer.of(model)))
+        except NotFlatError:
+            function = trace(partial(stateless_steps, model))
+        return _Shared(function, defaultdict(Pace))
 
     def make_full_batches() -> Any:
         COMPILE_CACHE.count_trace()
+        # One variable after the other: XLA makes one pass of an update anyhow.
+        make_steps = partial(stateless_steps, model)
         return trace_steps(make_steps, state, list(values), layouts[0], batch_size)
 
     # Optimizers may hold more than a configuration says: that of weights frozen later, say.
@@ -143,7 +152,11 @@ def own_program(
     )
     # One thread cannot run conditional steps of functions called within functions.
     epochs = trace_epochs(
-        lambda _: nullcontext(steps), steps.signature, (), *layouts, one_thread=False
+        lambda _: nullcontext(steps),
+        state=steps.signature,
+        hyperparameters=(),
+        layouts=layouts,
+        one_thread=False,
     )
     state = [tf.zeros(spec.shape, spec.dtype) for spec in steps.signature]
     return Program(epochs, None, [], state, {}, one_thread=False, pace=Pace())

@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from skmultilabel_keras._tensorflow.flat_optimizer import FlatOptimizer
 from skmultilabel_keras._tensorflow.specification import hyperparameters_as, smooth_targets
 
 # Methods that Keras' TensorFlow optimizers replace by versions on tf.Variable; those of the base
@@ -40,6 +41,12 @@ Batch = tuple[Any, ...]  # features, targets and, where there are any, weights
 
 class Steps(Protocol):
     """What the loops need; states are lists of tensors."""
+
+    def enter(self, values: Sequence[Any]) -> list[Any]:
+        """Return the state that the loops carry for what the function was given."""
+
+    def leave(self, state: Sequence[Any]) -> list[Any]:
+        """Return what the function gives back for a state; undoes ``enter``."""
 
     def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
         """Return the state with metrics at their start where the tensor ``fresh`` is true."""
@@ -64,39 +71,67 @@ class Steps(Protocol):
 
 
 class StatelessSteps:
-    """Steps as functions of the values of all variables; made by :func:`stateless_steps`."""
+    """Steps as functions of the values of all variables; made by :func:`stateless_steps`.
 
-    def __init__(self, model: keras.Model, smoothing: Any) -> None:
+    The state holds the vectors of ``flat``, if there is one, and the values of the other variables.
+    """
+
+    def __init__(self, model: keras.Model, smoothing: Any, flat: FlatOptimizer | None) -> None:
         self.model = model
         self.variables = state_variables(model)
         self._smoothing = smoothing
-        self._n_trained = len(model.trainable_variables)
+        self._flat = flat
+        columns = flat.columns if flat else []
+        joined = {id(variable) for column in columns for variable in column}
+        self._n_vectors = len(columns)
+        self._single = [variable for variable in self.variables if id(variable) not in joined]
+
+    def enter(self, values: Sequence[Any]) -> list[Any]:
+        """Return the state for the values of all variables."""
+        if self._flat is None:
+            return list(values)
+        by_id = {id(v): value for v, value in zip(self.variables, values, strict=True)}
+        vectors = self._flat.join(lambda variable: by_id[id(variable)])
+        return [*vectors, *(by_id[id(variable)] for variable in self._single)]
+
+    def leave(self, state: Sequence[Any]) -> list[Any]:
+        """Return the values of all variables."""
+        if self._flat is None:
+            return list(state)
+        single = zip(self._single, state[self._n_vectors :], strict=True)
+        by_id = {id(variable): value for variable, value in single}
+        for column, vector in zip(self._flat.columns, state, strict=False):
+            by_id |= {id(v): part for v, part in zip(column, self._flat.split(vector), strict=True)}
+        return [by_id[id(variable)] for variable in self.variables]
 
     def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
         """Return the state with metrics at their start where ``fresh`` is true."""
-        with self._scope(state) as scope:
+        with self._scope(state, ()) as scope:
             self.model.reset_metrics()
-        pairs = zip(self._collect(scope), state, strict=True)
+        pairs = zip(self._collect(scope, state), state, strict=True)
         return [old if new is old else tf.where(fresh, new, old) for new, old in pairs]
 
     def train(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the state after a training step."""
-        model = self.model
-        trained = list(state[: self._n_trained])
+        model, trained = self.model, self._trained(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(trained)
-            with self._scope(state) as scope:
+            with self._scope(state, trained) as scope:
                 y_pred, loss = self._forward(batch, training=True)
                 scaled = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, trained)
         with scope:
-            model.optimizer.apply(gradients, model.trainable_variables)
+            if self._flat is None:
+                model.optimizer.apply(gradients, model.trainable_variables)
             self._update_metrics(batch, y_pred, loss)
-        return self._collect(scope)
+        if self._flat is None:
+            return self._collect(scope, state)
+        vectors = self._flat.apply(state[: self._n_vectors], gradients, scope)
+        return [*vectors, *self._collect(scope, state)[self._n_vectors :]]
 
     def logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what the metrics say."""
-        with self._scope(state):
+        with self._scope(state, ()):
             return self.model.get_metrics_result()
 
     def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
@@ -105,9 +140,9 @@ class StatelessSteps:
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the state after an evaluation step."""
-        with self._scope(state) as scope:
+        with self._scope(state, self._trained(state)) as scope:
             self._update_metrics(batch, *self._forward(batch, training=False))
-        return self._collect(scope)
+        return self._collect(scope, state)
 
     evaluation_logs = logs
 
@@ -130,22 +165,32 @@ class StatelessSteps:
         self.model._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
         self.model.compute_metrics(x, y, y_pred, sample_weight=weight)
 
-    def _scope(self, state: Sequence[Any]) -> keras.StatelessScope:
-        mapping = list(zip(self.variables, state, strict=True))
+    def _trained(self, state: Sequence[Any]) -> list[Any]:
+        """Return the values of the trained variables."""
+        if self._flat is not None:
+            return self._flat.split(state[0])
+        return list(state[: len(self.model.trainable_variables)])
+
+    def _scope(self, state: Sequence[Any], trained: Sequence[Any]) -> keras.StatelessScope:
+        """Return a block in which variables have the values of a state, and ``trained``."""
+        mapping = list(zip(self._single, state[self._n_vectors :], strict=True))
+        mapping += list(zip(self.model.trainable_variables, trained, strict=False))
         return keras.StatelessScope(mapping, collect_losses=True)
 
-    def _collect(self, scope: keras.StatelessScope) -> list[Any]:
-        values = [scope.get_current_value(variable) for variable in self.variables]
+    def _collect(self, scope: keras.StatelessScope, state: Sequence[Any]) -> list[Any]:
+        """Return a state with the values that variables have got."""
+        values = [scope.get_current_value(variable) for variable in self._single]
         # Loops need shapes; a value that has its own stays the tensor that it is.
-        return [
+        single = [
             value if value.shape.is_fully_defined() else tf.ensure_shape(value, variable.shape)
-            for value, variable in zip(values, self.variables, strict=True)
+            for value, variable in zip(values, self._single, strict=True)
         ]
+        return [*state[: self._n_vectors], *single]
 
 
 @contextmanager
 def stateless_steps(
-    model: keras.Model, hyperparameters: Mapping[str, Any]
+    model: keras.Model, hyperparameters: Mapping[str, Any], *, flat: FlatOptimizer | None = None
 ) -> Iterator[StatelessSteps]:
     """Make a model's steps functions of values, for the time that a graph is built.
 
@@ -155,9 +200,12 @@ def stateless_steps(
         Compiled model that has a key, see ``specification``.
     hyperparameters : mapping of str to tensor
         Values for the names in :func:`~specification.find_hyperparameters`.
+    flat : FlatOptimizer or None, default=None
+        What updates all trained variables as one vector; None for one after the other.
     """
-    with hyperparameters_as(model, hyperparameters), _on_values(model.optimizer):
-        yield StatelessSteps(model, hyperparameters.get("label_smoothing"))
+    optimizer = flat.twin if flat else model.optimizer
+    with hyperparameters_as(model, hyperparameters), _on_values(optimizer):
+        yield StatelessSteps(model, hyperparameters.get("label_smoothing"), flat)
 
 
 class OwnSteps:
@@ -189,6 +237,14 @@ class OwnSteps:
         """The specification of the training state."""
         logs = self._train.structured_outputs
         return [tf.TensorSpec(logs[name].shape, logs[name].dtype) for name in sorted(logs)]
+
+    def enter(self, values: Sequence[Any]) -> list[Any]:
+        """Return the values as they are."""
+        return list(values)
+
+    def leave(self, state: Sequence[Any]) -> list[Any]:
+        """Return the state as it is."""
+        return list(state)
 
     def begin(self, state: Sequence[Any], fresh: Any) -> list[Any]:
         """Reset the metrics where ``fresh`` is true."""
