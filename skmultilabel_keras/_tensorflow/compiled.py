@@ -102,16 +102,20 @@ class CompiledEpochs:
 
     def pull(self) -> None:
         """Take the values of the model's variables."""
+        # Raw operations: those of variables take several times as long, for each of them.
         if self._program.variables:
             self.state = [
-                tf.convert_to_tensor(variable.value) for variable in self._program.variables
+                tf.raw_ops.ReadVariableOp(
+                    resource=variable.value.handle, dtype=variable.value.dtype
+                )
+                for variable in self._program.variables
             ]
 
     def push(self) -> None:
         """Give the model's variables their values."""
         if self._program.variables:
             for variable, value in zip(self._program.variables, self.state, strict=True):
-                variable.value.assign(value)
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
     def how_many(self, n_steps: int, at_most: int) -> int:
         """Return how many epochs of ``n_steps`` to run in one call."""

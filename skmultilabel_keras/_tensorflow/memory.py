@@ -17,8 +17,8 @@ from tensorflow.python.eager import context
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
 
 # A sweep takes some 0.2 s; a fit leaves some 0.03 MB behind without it, a trace 1 MB.
-_FITS_BETWEEN_SWEEPS = 64
-_FITS_PER_TRACE = 8
+_FITS_BETWEEN_SWEEPS = 128
+_FITS_PER_TRACE = 16
 
 
 class Sweeper:
