@@ -23,6 +23,7 @@ from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
     check_names,
     class_parameters,
+    keras_metrics,
     loss_class,
     loss_name,
     metric_classes,
@@ -48,6 +49,8 @@ class OnProbabilities(keras.metrics.Metric):
         super().__init__(**{"name": metric.name, **kwargs})
         self.metric = metric
         self.activation = activation
+        if hasattr(metric, "_direction"):  # callbacks look there for what is better
+            self._direction = metric._direction
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Update the metric with ``y_pred`` as probabilities."""
@@ -220,7 +223,7 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     loss, routed = params["loss"], params_behind(params, "loss")
     asked = routed and loss is not None
     options["loss"] = unflatten_params(loss_class(loss), routed) if asked else copy.copy(loss)
-    metrics = options["metrics"] = params["metrics"]
+    metrics = options["metrics"] = keras_metrics(params["metrics"])
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
         routed = params_behind(params, "metrics")
@@ -295,6 +298,9 @@ class _Loss:
 
     def declared_logits(self) -> bool | None:
         """Return whether the loss takes logits, None where that is left to us."""
+        kind = self.target if inspect.isclass(self.target) else type(self.target)
+        if issubclass(kind, losses.LabelLoss):
+            return True
         if isinstance(self.target, keras.losses.Loss):
             return self.target.get_config().get("from_logits")
         return self.routed.get("from_logits")
@@ -320,6 +326,65 @@ class _Loss:
         if ours is None or not reading.from_logits:
             return target
         return ours if set(self.routed) <= class_parameters(ours) else target
+
+
+def needs_prior(loss: Any) -> bool:
+    """Tell whether a loss waits for the shares of the labels."""
+    return isinstance(loss, losses.DistributionBalanced) and loss.prior is None
+
+
+def inform_loss(
+    network: keras.Model,
+    *,
+    label_weight: np.ndarray | None,
+    label_prior: np.ndarray | None,
+    lacks_labels: bool,
+    weighs_entries: bool,
+) -> None:
+    """Tell the loss of a compiled network what it has to know of the labels.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Compiled network, whose loss is of this fit alone.
+    label_weight : ndarray of shape (2, n_labels) or None
+        Weights of the labels, from ``class_weight``.
+    label_prior : ndarray of shape (n_labels,) or None
+        Shares of the labels, for a loss that waits for them.
+    lacks_labels : bool
+        Whether some labels are missing.
+    weighs_entries : bool
+        Whether there are weights of single entries.
+
+    Raises
+    ------
+    ValueError
+        If the loss or a metric has no use for one of these.
+    """
+    loss = network.loss
+    if isinstance(loss, losses.LabelLoss):
+        loss.may_lack = lacks_labels
+        if label_weight is not None:
+            loss.label_weight = label_weight
+        if needs_prior(loss):
+            loss.prior = label_prior
+    else:
+        needs = {
+            "NaN in y, for missing labels,": lacks_labels,
+            "class_weight": label_weight is not None,
+            "sample_weight with a weight for each entry": weighs_entries,
+        }
+        for what in (what for what, needed in needs.items() if needed):
+            raise ValueError(
+                f"{what} can only be used with a loss of skmultilabel_keras.losses; the network is "
+                f"compiled with {loss!r}. Leave out the loss or pass one of "
+                f"{sorted(losses.LOSSES)}, and end the network without activation."
+            )
+    if lacks_labels and compile_arguments(network).get("metrics"):
+        raise ValueError(
+            "metrics must hold none of Keras' own where labels are missing (NaN in y): they cannot "
+            "leave them out. Names of skmultilabel_keras.metrics.multilabel_scorers can."
+        )
 
 
 def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:
@@ -408,7 +473,7 @@ def _check_nothing_dropped(params: Mapping[str, Any]) -> None:
     dropped = [
         name for name in params if name.startswith(("optimizer__", "metrics__", "compile__"))
     ]
-    dropped += ["metrics"] if params["metrics"] is not None else []
+    dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
     dropped += ["optimizer"] if params["optimizer"] != "adam" else []
     if dropped:
         raise ValueError(

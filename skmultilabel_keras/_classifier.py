@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -24,14 +25,18 @@ from skmultilabel_keras._building import (
     build_network,
     compile_network,
     find_scalers,
+    inform_loss,
     is_sum_over_rows,
+    needs_prior,
     network_state,
     resolve_callbacks,
     resolve_model,
     set_network_state,
 )
+from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
 from skmultilabel_keras._compat import isolated_build
 from skmultilabel_keras._heads import Reading, count_units
+from skmultilabel_keras._monitoring import ValidationScores, improvement_of
 from skmultilabel_keras._parameters import (
     FIT_OPTIONS,
     PARAMETER_CONSTRAINTS,
@@ -39,17 +44,26 @@ from skmultilabel_keras._parameters import (
     call_options,
     changed_parameters,
     check_routed_parameters,
+    decision_rule_of,
     params_behind,
     resolve_seed,
+    score_names,
+    score_recipe,
 )
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, feature_statistics
-from skmultilabel_keras._target_encoder import TargetEncoder, read_targets
+from skmultilabel_keras._target_encoder import (
+    TargetEncoder,
+    has_missing,
+    read_targets,
+    require_known_labels,
+)
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
 from skmultilabel_keras._tensorflow.training import TrainingPlan, train
 from skmultilabel_keras._validation import check_features, check_sample_weight
+from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
 
 # Share of the rows that early stopping watches where no share is given, as in scikit-learn.
@@ -93,7 +107,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         None takes the loss that fits the targets. For a name or a class, whether it works on
         logits or probabilities is set from the network's last layer.
     metrics : str, class, callable, keras.metrics.Metric or list of these, default=None
-        Logged each epoch, on probabilities. "accuracy" is the one that fits the targets.
+        Logged each epoch, on probabilities. "accuracy" is the one that fits the targets. Names of
+        :func:`~skmultilabel_keras.metrics.multilabel_scorers`, with or without "neg_", are
+        computed on the validation rows after each epoch: "f1_micro" is logged as "val_f1_micro".
     batch_size : int, default=None
         Rows per training step; -1 for all. None takes 64, or a hundredth of the rows up to 512.
     validation_batch_size : int, default=None
@@ -111,19 +127,31 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Whether steps run without a compiled function, for debugging.
     epochs : int, default=100
         Passes over the training rows.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes of 1-D targets. Not available for label indicators.
+    class_weight : dict, "balanced", array-like of shape (n_labels,) or None, default=None
+        For a label indicator, weights of its labels inside the loss: a number for each label;
+        ``{label: weight}`` or ``{label: {0: w0, 1: w1}}``, with 1 for all others; or "balanced",
+        which gives the entries 0 and 1 of each label the same weight in all. For 1-D targets,
+        weights of the classes as in scikit-learn.
+    decision_rule : float, array-like of shape (n_labels,), str or DecisionRule, default=None
+        What makes labels of probabilities in ``predict``: a threshold, one for each label, the
+        name of a rule ("example_f", "top_k", ...), or a rule of
+        :mod:`skmultilabel_keras.decision_rules`, which is copied for each fit. None decides
+        labels above one half. Routed parameters: ``decision_rule__beta=2``. For label indicators
+        only.
     exclusive : bool, default=False
         Whether every row of a label indicator holds exactly one label (one-hot classes).
     label_names : array-like of shape (n_labels,), default=None
         All labels, in the order of the columns. Declares labels that may be absent from lists of
         label names or from 1-D labels, and names the columns of an indicator without names.
     early_stopping : bool, default=False
-        Whether training stops when the validation loss has not improved for
-        ``n_iter_no_change`` epochs, and takes the best weights back. Uses ``validation_data`` or
-        ``validation_split``, 0.1 if neither is given.
+        Whether training stops when ``monitor`` has not improved for ``n_iter_no_change`` epochs,
+        and takes the best weights back. Uses ``validation_data`` or ``validation_split``, 0.1 if
+        neither is given.
     n_iter_no_change : int, default=10
         Epochs without improvement after which early stopping ends training.
+    monitor : str, default="val_loss"
+        What early stopping watches: an entry of ``history_``, such as "val_loss", or "val_" and
+        one of the names that ``metrics`` takes.
     engine : {"auto", "keras"}, default="auto"
         What trains the network. "auto" runs whole epochs in one compiled function, shared by all
         fits of like networks, where it can, and Keras' own ``fit`` otherwise; ``engine_`` tells
@@ -133,7 +161,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         steps; see the user guide.
     **kwargs : dict
         Parameters routed by prefix: ``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
-        ``compile__``, ``callbacks__``, ``fit__``, ``predict__``, ``score__``; and parameters of
+        ``compile__``, ``callbacks__``, ``fit__``, ``predict__``, ``score__``,
+        ``decision_rule__``; and parameters of
         the model function without prefix. Unknown names raise.
 
     Attributes
@@ -157,6 +186,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Number of epochs run in the last fit.
     target_encoder_ : TargetEncoder
         Encodes targets and decodes predictions.
+    decision_rule_ : DecisionRule or None
+        The rule that decides; None for labels above one half.
     engine_ : Engine
         Which way the last fit ran: its ``name``, "shared", "own" or "keras"; ``jit_compile``,
         whether XLA compiled it; and the ``reason``.
@@ -181,6 +212,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     model_: keras.Model
     _built_with: dict[str, Any]
+    _label_prior: np.ndarray | None
 
     def __init__(
         self,
@@ -200,11 +232,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         shuffle: bool = True,
         run_eagerly: bool = False,
         epochs: int = 100,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: Any = None,
+        decision_rule: Any = None,
         exclusive: bool = False,
         label_names: Sequence[Any] | None = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
+        monitor: str = "val_loss",
         engine: str = "auto",
         jit_compile: bool | str = "auto",
         **kwargs: Any,
@@ -225,10 +259,12 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self.run_eagerly = run_eagerly
         self.epochs = epochs
         self.class_weight = class_weight
+        self.decision_rule = decision_rule
         self.exclusive = exclusive
         self.label_names = label_names
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
+        self.monitor = monitor
         self.engine = engine
         self.jit_compile = jit_compile
         if kwargs:
@@ -283,9 +319,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             Numeric, finite features; more than two dimensions for images and the like.
         y : array-like, sparse matrix, DataFrame or list of label lists
             Label indicator of shape (n_samples, n_labels), lists or sets of label names, or 1-D
-            classes of shape (n_samples,).
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; their unit does not matter. Weight 0 leaves a row out.
+            classes of shape (n_samples,). NaN in an indicator stands for a missing label, which
+            counts for nothing.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+            Non-negative weights of the rows, or of the entries of an indicator; their unit does
+            not matter. Weight 0 leaves a row or an entry out.
         validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
             Rows on which loss and metrics are evaluated after each epoch.
         **kwargs : dict
@@ -306,8 +344,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
-            if not go_on:
-                self._build()
+            require_known_labels(rows.y, self.target_encoder_.label_names_)
+            if go_on:
+                self.decision_rule_ = self._learn_rule(rows)
+            else:
+                self._build(rows)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
@@ -333,7 +374,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             Targets as in ``fit``.
         classes : array-like of shape (n_labels,), default=None
             All classes or label names, for the first call, where ``y`` may lack some.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
             Non-negative weights.
         **kwargs : dict
             Options of this call, such as ``batch_size``.
@@ -357,12 +398,12 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             options |= {"epochs": 1, "initial_epoch": self.current_epoch}
             if self.class_weight == "balanced":
                 raise ValueError(
-                    "partial_fit cannot tell how often classes occur; pass class_weight as a dict "
-                    "instead of 'balanced'."
+                    "partial_fit cannot tell how often classes and labels occur; pass class_weight "
+                    "as a dict instead of 'balanced'."
                 )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
-                self._build()
+                self._build(rows)
             rows = self._encode(rows, options)
             self._train(rows, None, options, go_on=go_on, keep_history=True)
         return self
@@ -385,7 +426,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=False):
             self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
-            self._build()
+            self._build(rows)
             self._set_scalers(rows)
         return self
 
@@ -444,7 +485,6 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             read_targets(y)  # raises: scikit-learn's own check would speak of X
         X = check_features(self, X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
-        weight = check_sample_weight(sample_weight, X.shape[0])
         if reset:
             if classes is not None and np.ndim(y) == 2 and set(np.ravel(classes)) <= {0, 1}:
                 classes = None  # the values of an indicator, as scikit-learn's tools pass them
@@ -454,19 +494,23 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self.X_dtype_ = X.dtype
             self._sparse_input = sparse.issparse(X)
         encoded = self.target_encoder_.transform(y)
-        weight = self._weigh_classes(encoded, weight)
-        kept = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
-        return Rows(X, encoded, weight, kept)
+        indicator = self.target_encoder_.meaning_ == "indicator"
+        n_labels = self.target_encoder_.n_labels_ if indicator else None
+        weight = check_sample_weight(sample_weight, X.shape[0], n_labels)
+        if self.class_weight is not None and not indicator:
+            weight = self._weigh_classes(encoded, weight)
+        if weight is None:
+            return Rows(X, encoded, None, np.arange(X.shape[0]))
+        counts = weight.any(axis=1) if weight.ndim == 2 else weight > 0
+        return Rows(X, encoded, weight, np.flatnonzero(counts))
 
-    def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray | None:
-        if self.class_weight is None:
-            return weight
+    def _weigh_classes(self, encoded: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        """Return weights of rows that hold those of their classes."""
         encoder = self.target_encoder_
-        if encoder.meaning_ != "classes":
+        if not isinstance(self.class_weight, (str, Mapping)):
             raise ValueError(
-                f"class_weight must be None for a label indicator; got {self.class_weight!r}. "
-                "Weights for single labels are not available yet; weights for rows can be given "
-                "as sample_weight."
+                "class_weight must be a dict or 'balanced' for 1-D classes; got "
+                f"{self.class_weight!r}."
             )
         by_class = compute_sample_weight(self.class_weight, encoder.label_names_[encoded])
         weight = by_class if weight is None else weight * by_class
@@ -477,8 +521,50 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         return weight
 
-    def _build(self) -> None:
+    def _weigh_labels(self, rows: Rows) -> np.ndarray | None:
+        """Return the weights of labels that the loss is to use, None for equal ones."""
+        encoder = self.target_encoder_
+        if self.class_weight is None or encoder.meaning_ == "classes":
+            return None
+        return resolve_label_weight(self.class_weight, rows.y[rows.index], encoder.label_names_)
+
+    def _learn_rule(self, rows: Rows) -> DecisionRule | None:
+        """Return the rule that is asked for, which may learn from the training labels."""
+        params = self.get_params()
+        routed = params_behind(params, "decision_rule")
+        if self.decision_rule is None and not routed:
+            return None
+        if self._targets() != "independent":
+            raise ValueError(
+                "decision_rule must be None for classes that exclude each other, of which the most "
+                f"probable one is predicted; got {self.decision_rule!r}."
+            )
+        rule = clone(decision_rule_of(self.decision_rule)).set_params(**routed)
+        return rule.fit(rows.y[rows.index])
+
+    def _decide(self, outputs: np.ndarray) -> np.ndarray:
+        """Return a boolean indicator, or the codes of classes; may overwrite the outputs."""
+        if self.decision_rule_ is None:
+            return self._reading.decide(outputs)
+        return self.decision_rule_.decide(self._reading.probabilities(outputs, overwrite=True))
+
+    def _inform_loss(self, rows: Rows, validation: Rows | None) -> None:
+        """Tell the loss what it has to know of the labels: weights, shares, missing ones."""
+        if self._label_prior is None and needs_prior(self.model_.loss):
+            self._label_prior = label_shares(rows.y[rows.index])
+        parts = [rows] if validation is None else [rows, validation]
+        inform_loss(
+            self.model_,
+            label_weight=self._label_weight,
+            label_prior=self._label_prior,
+            lacks_labels=any(has_missing(part.y) for part in parts),
+            weighs_entries=any(part.weighs_entries for part in parts),
+        )
+
+    def _build(self, rows: Rows) -> None:
         """Build and compile a fresh network, from the seed alone."""
+        self._label_weight, self._label_prior = self._weigh_labels(rows), None
+        self.decision_rule_ = self._learn_rule(rows)
         encoder = self.target_encoder_
         self._seed = resolve_seed(self.random_state)
         self.n_labels_ = encoder.n_labels_
@@ -544,6 +630,12 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if self.early_stopping and share == 0:
             share = _EARLY_STOPPING_SPLIT
         if share == 0:
+            names = score_names(self.metrics)
+            if names:
+                raise ValueError(
+                    f"metrics {names} are computed on validation rows, of which there are none. "
+                    "Set validation_split above 0, or pass validation_data to fit."
+                )
             return rows, None
         train_rows, validation = split_validation(rows.y[rows.index], share, self._seed)
         return rows.select(train_rows), rows.select(validation).with_mean_weight_one()
@@ -558,18 +650,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         keep_history: bool = False,
     ) -> None:
         """Train the network, and keep the logs."""
+        self._inform_loss(rows, validation)
         if not go_on:
             self._set_scalers(rows)
         params = self.get_params()
         if options["callbacks"] is not params.get("fit__callbacks"):
             params["callbacks"] = options["callbacks"]
         callbacks = resolve_callbacks(params, "callbacks", "fit__callbacks")
-        if validation is not None and self.early_stopping:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    monitor="val_loss", patience=self.n_iter_no_change, restore_best_weights=True
-                )
-            )
+        if validation is not None:
+            callbacks = [*self._score_callbacks(validation), *callbacks, *self._stoppers()]
         first = options.get("initial_epoch", 0)
         batch_size = _batch_size(options["batch_size"], len(rows))
         plan = TrainingPlan(
@@ -592,6 +681,43 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self.history_ = {name: [*before.get(name, []), *logs.get(name, [])] for name in names}
         self.n_iter_ = len(logs.get("loss", next(iter(logs.values()), [])))
         self._epochs_trained += self.n_iter_
+
+    def _score_callbacks(self, validation: Rows) -> list[ValidationScores]:
+        """Return what adds our scores of the validation rows to the logs."""
+        names = score_names(self.metrics)
+        watched = self.monitor.removeprefix("val_")
+        if self.early_stopping and score_recipe(watched) is not None and watched not in names:
+            names.append(watched)
+        if not names:
+            return []
+        if self._targets() not in ("independent", "one_hot"):
+            raise ValueError(f"metrics {names} are for label indicators; y holds 1-D classes.")
+        rows, weight = validation.index, validation.weight
+        weight = None if weight is None or validation.weighs_entries else weight[rows]
+        X, y = validation.X[rows], validation.y[rows]
+        return [ValidationScores(names, X, y, weight, self._respond)]
+
+    def _stoppers(self) -> list[keras.callbacks.Callback]:
+        """Return the callback that stops early, if that is asked for."""
+        if not self.early_stopping:
+            return []
+        return [
+            keras.callbacks.EarlyStopping(
+                monitor=self.monitor,
+                mode=improvement_of(self.monitor),
+                patience=self.n_iter_no_change,
+                restore_best_weights=True,
+            )
+        ]
+
+    def _respond(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods of these names return for checked features."""
+        outputs = predict_outputs(self._functions, X, self._reading.n_units)
+        return {
+            "decision_function": self._reading.logits(outputs),
+            "predict_proba": self._reading.probabilities(outputs),
+            "predict": self._decide(outputs.copy()),
+        }
 
     def _read_validation(self, data: tuple[Any, ...]) -> Rows:
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
@@ -652,7 +778,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return self._reading.decision_function(outputs, binary=binary)
 
     def predict(self, X: Any, **kwargs: Any) -> Any:
-        """Return the labels whose probability is above one half, or the most probable class.
+        """Return the labels that the decision rule makes of the probabilities.
+
+        Without a ``decision_rule`` these are the labels whose probability is above one half; of
+        classes that exclude each other it is the most probable one.
 
         Parameters
         ----------
@@ -667,7 +796,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             In the kind of container that ``fit`` saw, of its dtype.
         """
         outputs = self._outputs(X, kwargs)
-        return self.target_encoder_.decode(self._reading.decide(outputs))
+        return self.target_encoder_.decode(self._decide(outputs))
 
     def predict_labels(self, X: Any, **kwargs: Any) -> list[list[Any]]:
         """Return the predicted labels by name.
@@ -685,7 +814,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             The names of the predicted labels of each row, in the order of ``label_names_``.
         """
         outputs = self._outputs(X, kwargs)
-        decisions = self._reading.decide(outputs)
+        decisions = self._decide(outputs)
         if decisions.ndim == 1:
             return [[name] for name in self.label_names_[decisions].tolist()]
         return [self.label_names_[row].tolist() for row in decisions]
@@ -707,7 +836,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         float
         """
         outputs = self._outputs(X, {})
-        y_true, y_pred = self.target_encoder_.pair(y, self._reading.decide(outputs))
+        y_true, y_pred = self.target_encoder_.pair(y, self._decide(outputs))
         options = params_behind(self.get_params(), "score")
         return self.scorer(y_true, y_pred, sample_weight=sample_weight, **options)
 

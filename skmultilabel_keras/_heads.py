@@ -34,6 +34,7 @@ from scipy import sparse, special
 from skmultilabel_keras._activations import ACTIVATIONS
 from skmultilabel_keras._compat import last_operation
 from skmultilabel_keras._parameters import loss_name
+from skmultilabel_keras.losses import LOSSES
 
 # Why each column of the table is what it is:
 # - A sigmoid reads each output alone, so a row may hold any number of labels; softmax outputs sum
@@ -75,6 +76,7 @@ _FAMILY = {
     "categorical_crossentropy": "categorical_crossentropy",
     "categorical_focal_crossentropy": "categorical_crossentropy",
     "sparse_categorical_crossentropy": "sparse_categorical_crossentropy",
+    **dict.fromkeys(LOSSES, "binary_crossentropy"),
 }
 
 _WHY_NOT_LOSS = {
@@ -305,7 +307,8 @@ def _outputs_are_logits(activation: str, loss: str | None, declared: bool | None
         if declared:
             raise ValueError(
                 f"The network ends in {activation!r}, so its outputs are probabilities, but the "
-                "loss says from_logits=True. Use from_logits=False, or drop the activation."
+                "loss takes logits. Drop the activation; Keras' losses may be told "
+                "from_logits=False instead."
             )
         return False
     if activation == "linear":

@@ -27,6 +27,9 @@ from skmultilabel_keras._compat import (
     validate_parameter_constraints,
 )
 from skmultilabel_keras._validation import nearest_names
+from skmultilabel_keras.decision_rules import DecisionRule, Threshold, resolve_decision_rule
+from skmultilabel_keras.losses import LOSSES, BinaryCrossentropy
+from skmultilabel_keras.metrics import SCORER_NAMES, ScorerRecipe, find_recipe
 
 _COUNT = Interval(numbers.Integral, 1, None, closed="left")
 _BATCH_SIZE = [None, _COUNT, Options(numbers.Integral, {-1})]
@@ -47,11 +50,13 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "shuffle": ["boolean"],
     "run_eagerly": ["boolean"],
     "epochs": [_COUNT],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "class_weight": [dict, StrOptions({"balanced"}), "array-like", None],
+    "decision_rule": [None, numbers.Real, str, "array-like", HasMethods(["decide"])],
     "exclusive": ["boolean"],
     "label_names": [None, "array-like"],
     "early_stopping": ["boolean"],
     "n_iter_no_change": [_COUNT],
+    "monitor": [str],
     "engine": [StrOptions({"auto", "keras"})],
     "jit_compile": [StrOptions({"auto"}), "boolean"],
 }
@@ -100,6 +105,7 @@ PREFIXES = (
     "fit",
     "predict",
     "score",
+    "decision_rule",
 )
 
 _GIVEN_TO_BUILD_FUNCTIONS = {"meta", "compile_kwargs", "params"}
@@ -180,6 +186,8 @@ def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., A
         routed["loss"] = {}
     for prefix, resolve in _RESOLVERS.items():
         check_names(f"{prefix}__", routed[prefix], resolve(params.get(prefix)))
+    rule = decision_rule_of(params.get("decision_rule"))
+    check_names("decision_rule__", routed["decision_rule"], type(rule))
 
 
 def params_behind(params: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -261,9 +269,13 @@ def class_parameters(target: type) -> set[str]:
     return names
 
 
-_HEAD_LOSS_PARAMETERS = class_parameters(keras.losses.BinaryCrossentropy) | class_parameters(
-    keras.losses.SparseCategoricalCrossentropy
+_HEAD_LOSS_PARAMETERS = (
+    class_parameters(keras.losses.BinaryCrossentropy)
+    | class_parameters(keras.losses.SparseCategoricalCrossentropy)
+    | class_parameters(BinaryCrossentropy)
 )
+
+_OWN_LOSSES = {name: own for name, own in LOSSES.items() if name != "binary_crossentropy"}
 
 
 def optimizer_class(optimizer: Any) -> Any:
@@ -277,8 +289,18 @@ def _optimizer_of_name(name: str) -> Any:
         return type(keras.optimizers.get(name))
 
 
+def decision_rule_of(value: Any) -> DecisionRule:
+    """Return the rule that a value of ``decision_rule`` stands for: a threshold for None."""
+    return Threshold() if value is None else resolve_decision_rule(value)
+
+
 def loss_class(loss: Any) -> Any:
-    """Return the class behind a loss' name or Keras' own function, anything else as it is."""
+    """Return the class behind a loss' name or Keras' own function, anything else as it is.
+
+    A name that Keras has too stands for Keras' class.
+    """
+    if isinstance(loss, str) and loss in _OWN_LOSSES:
+        return _OWN_LOSSES[loss]
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
     if isinstance(loss, str) and isinstance(found, keras.losses.Loss):
         return type(found)
@@ -291,10 +313,32 @@ def loss_class(loss: Any) -> Any:
 def loss_name(loss: Any) -> str:
     """Return a loss' name in snake case, "binary_crossentropy" say, however it is given."""
     found = loss_class(loss)
-    if not inspect.isclass(found):
-        found = getattr(found, "__name__", type(found).__name__)
-    name = found if isinstance(found, str) else found.__name__
+    kind = found if inspect.isclass(found) else type(found)
+    own = next((name for name, cls in LOSSES.items() if cls is kind), None)
+    if own is not None:
+        return own
+    name = getattr(found, "__name__", kind.__name__)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def score_recipe(name: Any) -> ScorerRecipe | None:
+    """Return the recipe of a scorer's name, with or without "neg_"; None for anything else."""
+    if not isinstance(name, str):
+        return None
+    return next((find_recipe(n) for n in (name, f"neg_{name}") if n in SCORER_NAMES), None)
+
+
+def score_names(metrics: Any) -> list[str]:
+    """Return the names of our scores among ``metrics``."""
+    listed = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [name for name in listed if score_recipe(name) is not None]
+
+
+def keras_metrics(metrics: Any) -> Any:
+    """Return ``metrics`` without our scores, None if nothing is left."""
+    if isinstance(metrics, (list, tuple)):
+        return [item for item in metrics if score_recipe(item) is None] or None
+    return None if score_recipe(metrics) is not None else metrics
 
 
 def metric_classes(metrics: Any) -> Any:
@@ -319,7 +363,7 @@ def _in_list(metrics: Any) -> Any:
 _RESOLVERS: dict[str, Callable[[Any], Any]] = {
     "optimizer": optimizer_class,
     "loss": loss_class,
-    "metrics": lambda metrics: metric_classes(_in_list(metrics)),
+    "metrics": lambda metrics: metric_classes(_in_list(keras_metrics(metrics))),
     "callbacks": lambda callbacks: callbacks,
 }
 

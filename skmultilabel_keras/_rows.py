@@ -39,8 +39,8 @@ class Rows:
         Features.
     y : ndarray or CSR of shape (n, ...)
         Encoded targets.
-    weight : ndarray of shape (n,) or None
-        One weight per row, None for equal ones.
+    weight : ndarray of shape (n,) or (n, n_labels), or None
+        One weight per row or per entry of ``y``, None for equal ones.
     index : ndarray of int
         The rows of the three that belong to this view, in order.
     """
@@ -52,6 +52,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def weighs_entries(self) -> bool:
+        """Whether there is a weight for each entry of the targets."""
+        return self.weight is not None and self.weight.ndim == 2
 
     def select(self, positions: np.ndarray) -> Rows:
         """Return a view of some of these rows."""
@@ -89,13 +94,14 @@ class Rows:
         """
         if len(self) > _MERGE_AT_MOST:
             return self
+        merge = merge and not self.weighs_entries
         places: dict[bytes, list[int]] = defaultdict(list)
         for row in self.index:
             places[_row_key(self.X, row) + _row_key(self.y, row)].append(row)
         groups = [places[key] for key in sorted(places)]
         if not merge:
             weights = np.ones(self.X.shape[0]) if self.weight is None else self.weight
-            ordered = [sorted(group, key=weights.__getitem__) for group in groups]
+            ordered = [sorted(group, key=lambda row: weights[row].tolist()) for group in groups]
             return replace(self, index=np.concatenate(ordered))
         weight = np.zeros(self.X.shape[0])
         for group in groups:
@@ -157,6 +163,7 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     for block in rows.blocks():
         x = rows.X[block].astype(np.float64)
         w = np.ones(len(block)) if rows.weight is None else rows.weight[block]
+        w = w.mean(axis=1) if w.ndim == 2 else w
         if flat:
             w = np.repeat(w, x[0].size)
             x = x.reshape(-1, 1)

@@ -11,9 +11,13 @@ container                                      meaning     predictions
 =============================================  ==========  ==========================
 2-D array, nested list, DataFrame of 0 and 1   indicator   2-D array
 SciPy sparse matrix or array                   indicator   CSR matrix or array
+2-D masked array of numbers                    indicator   2-D array of floats
 list, tuple, Series of label lists or sets     indicator   2-D array
 1-D array, list, Series of numbers or strings  classes     1-D array of the same labels
 =============================================  ==========  ==========================
+
+NaN in an indicator of floats, a missing value in a DataFrame and a masked entry stand for a label
+that is not known.
 
 One exception is scikit-learn's: a dense column of shape (n_samples, 1) with values other than
 0 and 1 cannot be an indicator and is read as 1-D classes, with a ``DataConversionWarning``. What
@@ -110,7 +114,8 @@ class TargetEncoder(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_labels), CSR of that shape, or ndarray of shape (n_samples,)
-            float32 indicator, sparse where ``y`` is; int64 codes for classes.
+            float32 indicator, sparse where ``y`` is, NaN where labels are missing; int64 codes for
+            classes.
         """
         declared = self.label_names_ if self._listed() else None
         targets = read_targets(y, declared=declared, meaning=self.meaning_)
@@ -148,7 +153,8 @@ class TargetEncoder(BaseEstimator):
     def pair(self, y: Any, decisions: np.ndarray) -> tuple[Any, Any]:
         """Return truth and decisions in one form, for a metric to compare.
 
-        Labels that ``fit`` did not see are no error in the truth: no prediction can hold them.
+        Labels that ``fit`` did not see are no error in the truth: no prediction can hold them. A
+        missing label is taken for what was decided, so that it counts as right.
 
         Parameters
         ----------
@@ -166,7 +172,10 @@ class TargetEncoder(BaseEstimator):
         declared = self.label_names_ if self._listed() else None
         targets = read_targets(y, declared=declared, meaning=self.meaning_)
         if targets.container != "lists":
-            return self.decode(self.transform(y)), self.decode(decisions)
+            truth = self.transform(y)
+            if has_missing(truth):
+                truth = np.where(np.isnan(truth), decisions, truth)
+            return self.decode(truth), self.decode(decisions)
         index = self._index()
         unknown = [[any(label not in index for label in row)] for row in targets.values]
         truth = self._indicator_of_lists(targets.values)
@@ -213,6 +222,24 @@ class TargetEncoder(BaseEstimator):
         return values.astype(np.float32)
 
 
+def has_missing(indicator: Any) -> bool:
+    """Tell whether some entries of an encoded target are missing."""
+    dense = isinstance(indicator, np.ndarray) and indicator.dtype.kind == "f"
+    return dense and bool(np.isnan(indicator).any())
+
+
+def require_known_labels(indicator: Any, names: np.ndarray) -> None:
+    """Raise for a label of which no entry is known."""
+    if not has_missing(indicator):
+        return
+    unknown = np.isnan(indicator).all(axis=0)
+    if unknown.any():
+        raise ValueError(
+            "y must hold a known entry for each label; all are NaN for label "
+            f"{names.tolist()[int(np.argmax(unknown))]!r}. Drop the column."
+        )
+
+
 def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) -> _Targets:
     """Read a target by its container, without looking at what the values mean.
 
@@ -233,10 +260,7 @@ def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) ->
     if sparse.issparse(y):
         return _Targets("sparse", _read_sparse(y))
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise ValueError(
-            "y must hold only 0 and 1, or classes; got a masked array, in which Input y contains "
-            "missing values. Leave rows with missing labels out, or fill them in."
-        )
+        y = _read_masked(y)
     if hasattr(y, "columns") and hasattr(y, "dtypes"):
         names = _name_array(y.columns)
         return _Targets("frame", _read_frame(y), names)
@@ -250,6 +274,17 @@ def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) ->
         return _Targets("lists", [list(row) for row in entries])
     holds_rows = isinstance(entries, list) and any(isinstance(row, _ROW_TYPES) for row in entries)
     return _read_array(entries if holds_rows else y, declared, meaning)
+
+
+def _read_masked(y: np.ma.MaskedArray) -> np.ndarray:
+    """Return an indicator with NaN for masked entries."""
+    if y.ndim != 2 or y.dtype.kind not in "biuf":
+        raise ValueError(
+            "y must be an indicator of numbers where it is a masked array, shape (n_samples, "
+            f"n_labels); got shape {y.shape} and dtype {y.dtype}, in which Input y contains "
+            "missing values. Leave rows with missing classes out."
+        )
+    return np.where(np.ma.getmaskarray(y), np.nan, y.data)
 
 
 def _read_sparse(y: Any) -> Any:
@@ -273,8 +308,10 @@ def _read_frame(y: Any) -> np.ndarray:
             )
     try:
         values = y.to_numpy(dtype=np.float64, na_value=np.nan)
-    except TypeError:  # not pandas: other data frames have no na_value
-        values = np.asarray(y.to_numpy(), dtype=np.float64)
+    except TypeError:  # not pandas, which alone has na_value, or objects with pandas.NA
+        rows = np.asarray(y.to_numpy(), dtype=object).tolist()
+        known = [[np.nan if _is_missing(value) else value for value in row] for row in rows]
+        values = np.array(known, dtype=np.float64).reshape(len(y), len(kinds))
     return values if set(kinds) <= {"f"} or np.isnan(values).any() else _as_int(values)
 
 
@@ -402,24 +439,32 @@ def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
 def _is_indicator(array: np.ndarray) -> bool:
     if array.dtype.kind == "O":
         return all(map(_is_binary, array.flat))
-    return array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all())
+    return array.dtype.kind in "biuf" and bool(_is_known_or_missing(array).all())
+
+
+def _is_known_or_missing(array: np.ndarray) -> np.ndarray:
+    """Tell of each number whether it is 0, 1 or NaN."""
+    known = np.isin(array, (0, 1))
+    return known | np.isnan(array) if array.dtype.kind == "f" else known
 
 
 def _require_binary(values: Any, names: np.ndarray) -> None:
-    """Raise unless an indicator holds nothing but 0 and 1."""
+    """Raise unless an indicator holds nothing but 0, 1 and, among floats, NaN."""
     if sparse.issparse(values):
         bad = (values.data != 1) | (values.dtype.kind not in "biuf")
         columns, found = values.indices[bad], values.data[bad]
     else:
-        bad = ~np.isin(values, (0, 1)) if values.dtype.kind in "biuf" else _not_binary(values)
+        numeric = values.dtype.kind in "biuf"
+        bad = ~_is_known_or_missing(values) if numeric else _not_binary(values)
         columns, found = np.nonzero(bad)[1], values[bad]
     if not len(found):
         return
     label, value = names.tolist()[columns[0]], found[:1].tolist()[0]
     if _is_missing(value):
         raise ValueError(
-            f"y must hold only 0 and 1; Input y contains NaN, first for label {label!r}. Leave "
-            "rows with missing labels out, or fill them in."
+            f"y must hold only 0 and 1; Input y contains NaN, first for label {label!r}. Missing "
+            "labels can be NaN in an array or a DataFrame of numbers, which is neither sparse nor "
+            "of objects."
         )
     if isinstance(value, float) and np.isinf(value):
         raise ValueError(
@@ -449,6 +494,11 @@ def _not_binary(values: np.ndarray) -> np.ndarray:
 
 def _require_one_label(indicator: Any) -> None:
     counts = np.asarray(indicator.sum(axis=1)).ravel()
+    if np.isnan(counts).any():
+        raise ValueError(
+            "With exclusive=True every row of y must hold exactly one label; Input y contains NaN "
+            f"in row {int(np.argmax(np.isnan(counts)))}. Leave rows with missing labels out."
+        )
     if (counts != 1).any():
         row = int(np.argmax(counts != 1))
         raise ValueError(

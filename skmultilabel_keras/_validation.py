@@ -87,13 +87,25 @@ def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0)
     return X_checked
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
-    """Return one float64 weight for each row, None where there are none.
+def check_sample_weight(
+    sample_weight: Any, n_samples: int, n_labels: int | None = None
+) -> np.ndarray | None:
+    """Return one float64 weight for each row or entry, None where there are none.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), or None
+        The weights.
+    n_samples : int
+        Number of rows.
+    n_labels : int or None, default=None
+        Number of labels; None where there can be no weights of single entries.
 
     Raises
     ------
     ValueError
-        Unless there is one finite weight for each row, none below zero and one above it.
+        Unless there is one finite weight for each row, or for each entry, none below zero and one
+        above it.
     """
     if sample_weight is None:
         return None
@@ -110,15 +122,16 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
         dtype=np.float64,
         input_name="sample_weight",
     )
-    if weight.shape != (n_samples,):
+    if weight.shape not in ((n_samples,), (n_samples, n_labels)):
+        entries = "" if n_labels is None else f", or for each entry of y, ({n_samples}, {n_labels})"
         raise ValueError(
             "sample_weight must hold one number for each row of X, shape "
-            f"({n_samples},); got shape {weight.shape}."
+            f"({n_samples},){entries}; got shape {weight.shape}."
         )
     if (weight < 0).any():
-        row = int(np.argmax(weight < 0))
+        place = np.argwhere(weight < 0)[0]
         raise ValueError(
-            f"sample_weight must not be negative; got {weight[row]:g} in row {row}. "
+            f"sample_weight must not be negative; got {weight[tuple(place)]:g} in row {place[0]}. "
             "Use 0 to leave a row out."
         )
     if not weight.any():

@@ -23,7 +23,7 @@ def with_value(array, value, dtype=float):
 BAD_TARGETS = {
     "two": (with_value(Y, 2, int), "only 0 and 1 .* label 1"),
     "half": (with_value(Y, 0.5), r"only 0 and 1 .*0\.5"),
-    "nan": (with_value(Y, np.nan), "only 0 and 1; Input y contains NaN"),
+    "sparse nan": (sparse.csr_array(with_value(Y, np.nan)), "Input y contains NaN"),
     "plus minus one": (np.where(Y > 0, 1, -1), "pass y > 0"),
     "text": (np.full((12, 3), "a"), "only 0 and 1"),
     "sparse two": (sparse.csr_array(Y * 2), "only 0 and 1"),
@@ -120,7 +120,7 @@ def test_rows_of_another_shape():
     [
         (np.full(12, -1.0), "must not be negative; got -1 in row 0"),
         (np.zeros(12), "at least one non-zero"),
-        (np.ones(5), r"shape \(12,\); got shape \(5,\)"),
+        (np.ones(5), r"shape \(12,\), or for each entry of y, \(12, 3\); got shape \(5,\)"),
         (np.full(12, np.nan), "NaN"),
         (np.ones((12, 2)), r"got shape \(12, 2\)"),
     ],
@@ -189,7 +189,10 @@ def test_unknown_routed_parameter(name, near):
         ({"optimizer": None}, "'optimizer' parameter"),
         ({"model__hidden_layer_sizes": 10}, "tuple or list of integers"),
         ({"model__dropout": 1.5}, r"number in \[0, 1\)"),
-        ({"class_weight": "balanced"}, "class_weight must be None for a label indicator"),
+        ({"class_weight": "balances"}, "'class_weight' parameter"),
+        ({"class_weight": [1.0, 2.0]}, "class_weight must have one number for each label"),
+        ({"decision_rule": "exmple_f"}, "Did you mean 'example_f'"),
+        ({"monitor": 3}, "'monitor' parameter"),
         ({"label_names": ["a", "b"]}, "each of the 3 columns"),
         ({"exclusive": True}, "exactly one label"),
         ({"early_stopping": "yes"}, "'early_stopping' parameter"),
@@ -233,7 +236,7 @@ def network(units, activation=None, n_inputs=4, **compile_args):
         (network(3, loss="binary_crossentropy"), "takes them for probabilities"),
         (
             network(3, "sigmoid", loss=keras.losses.BinaryCrossentropy(from_logits=True)),
-            "outputs are probabilities, but the loss says from_logits=True",
+            "outputs are probabilities, but the loss takes logits",
         ),
         (network(3, "sigmoid", loss="categorical_crossentropy"), "exactly one is true"),
         (lambda meta: "no model", "must return a Keras model; got str"),

@@ -314,14 +314,22 @@ def test_metrics_of_scores_refuse_sparse_targets(name):
 # Our own scorers.
 
 
+_FROM_PROBABILITIES = ("log_loss", "calibration")
+_FROM_RANKS = ("rank", "coverage", "one_error", "_at_", "average_precision", "roc_auc")
+
+
 def _own_value(name: str, scene: Scene) -> float:
     """Return what the metric of a scorer's name gives on the estimator's outputs."""
     stem, options = name.removeprefix("neg_"), {}
     if not hasattr(metrics, stem):
-        base, _, average = stem.rpartition("_")
-        stem, options = f"{base}_score", {"average": average}
-    method = "decision_function" if "rank" in stem or "coverage" in stem else "predict"
-    if "log_loss" in stem:
+        base, _, last = stem.rpartition("_")
+        if last.isdigit():
+            stem, options = f"{base}_k", {"k": int(last)}
+        else:
+            stem = f"{base}_score" if hasattr(metrics, f"{base}_score") else base
+            options = {"average": last}
+    method = "decision_function" if any(part in name for part in _FROM_RANKS) else "predict"
+    if any(part in name for part in _FROM_PROBABILITIES):
         method = "predict_proba"
     response = getattr(scene.estimator, method)(scene.X)
     value = getattr(metrics, stem)(scene.y, response, **options)

@@ -711,7 +711,6 @@ def test_what_is_no_target_is_refused(y, message):
         (2, "only 0 and 1 in a label indicator; got 2.*for label 1. For counts pass y > 0"),
         (-1, "got -1.*for label 1. For labels coded as -1 and 1 pass y > 0"),
         (0.5, "got 0.5 for label 1"),
-        (np.nan, "only 0 and 1; Input y contains NaN, first for label 1. Leave rows with missing"),
         (np.inf, "Input y contains infinity, first for label 1"),
         (-np.inf, "Input y contains infinity"),
     ],
@@ -770,9 +769,42 @@ def test_duplicates_that_sum_to_two_are_refused():
         fit_transform(y)
 
 
-def test_masked_entries_are_refused():
-    with pytest.raises(ValueError, match="masked array, in which Input y contains missing values"):
-        fit_transform(np.ma.array(Y, mask=Y > 0))
+@pytest.mark.parametrize(
+    "container",
+    [np.array, np.asfortranarray, np.ndarray.tolist, pd.DataFrame, np.ma.masked_invalid],
+)
+def test_missing_labels_are_nan(container):
+    y = with_value(np.nan, dtype=np.float64)
+    np.testing.assert_array_equal(fit_transform(container(y)), y)
+
+
+@pytest.mark.parametrize("container", [lambda y: y.astype(object), sparse.csr_array])
+def test_missing_labels_are_refused_where_they_cannot_be(container):
+    y = with_value(np.nan, dtype=np.float64)
+    with pytest.raises(ValueError, match="NaN, first for label 1.*neither sparse nor of objects"):
+        fit_transform(container(y))
+
+
+@pytest.mark.parametrize("y", [np.array(["a", "b"]), np.array([["a"], ["b"]]), np.array([0, 1])])
+def test_masked_entries_of_no_indicator_are_refused(y):
+    with pytest.raises(ValueError, match="indicator of numbers where it is a masked array"):
+        fit_transform(np.ma.array(y, mask=y == y[0]))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.array([1, None], dtype="Int64"),
+        pd.array([True, None], dtype="boolean"),
+        [1.0, np.nan],
+        np.array([1, None], dtype=object),
+        np.array([1, pd.NA], dtype=object),
+        pd.Categorical([1, None]),
+    ],
+)
+def test_frames_may_lack_labels(column):
+    y = fit_transform(pd.DataFrame({"b": [0, 1], "a": column}))
+    np.testing.assert_array_equal(y, [[0, 1], [1, np.nan]])
 
 
 @pytest.mark.parametrize(
@@ -783,11 +815,6 @@ def test_masked_entries_are_refused():
         (pd.array(["x", "y"], dtype="string"), "column 'a' holds values such as 'x'"),
         (pd.to_datetime(["2020-01-01", "2020-01-02"]), "column 'a' holds values such as Timestamp"),
         (pd.to_timedelta([0, 1]), "column 'a' holds values such as Timedelta"),
-        (pd.array([1, None], dtype="Int64"), "contains NaN, first for label 'a'"),
-        (pd.array([True, None], dtype="boolean"), "contains NaN, first for label 'a'"),
-        ([1.0, np.nan], "contains NaN, first for label 'a'"),
-        (np.array([1, None], dtype=object), "contains NaN, first for label 'a'"),
-        (pd.Categorical([1, None]), "contains NaN, first for label 'a'"),
         ([1, 2], "got 2 for label 'a'"),
         ([1, -1], "got -1 for label 'a'"),
         ([1, 0.5], "got 0.5 for label 'a'"),
@@ -923,7 +950,6 @@ def test_frames_that_are_not_pandas():
     np.testing.assert_array_equal(encoder.transform(np.eye(2)), np.eye(2))
     assert TargetEncoder().fit(pl.Series([["b"], [], ["a"]])).label_names_.tolist() == ["a", "b"]
     assert TargetEncoder().fit(pl.Series(["x", "y"])).meaning_ == "classes"
-    with pytest.raises(ValueError, match="contains NaN, first for label 'a'"):
-        fit_transform(pl.DataFrame({"a": [1, None]}))
+    np.testing.assert_array_equal(fit_transform(pl.DataFrame({"a": [1, None]})), [[1], [np.nan]])
     with pytest.raises(ValueError, match="column 'a' holds values such as '1'"):
         fit_transform(pl.DataFrame({"a": ["1", "0"]}))

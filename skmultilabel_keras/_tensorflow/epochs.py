@@ -6,7 +6,7 @@ Does not own: steps (``steps``), where rows lie (``resident``), callbacks (``tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +73,7 @@ def trace_epochs(
     make_steps: MakeSteps,
     *,
     state: Sequence[tf.TensorSpec],
-    hyperparameters: Sequence[str],
+    hyperparameters: Mapping[str, tuple[int, ...]],
     layouts: Sequence[BatchLayout],
     one_thread: bool,
 ) -> Any:
@@ -91,8 +91,8 @@ def trace_epochs(
         Gives the steps for the hyperparameters' tensors.
     state : sequence of TensorSpec
         The specification of the state.
-    hyperparameters : sequence of str
-        Their names.
+    hyperparameters : mapping of str to tuple
+        Their names and shapes.
     layouts : sequence of BatchLayout
         What batches are like: those of training and, if there are any, of evaluation.
     one_thread : bool
@@ -131,7 +131,7 @@ def trace_epochs(
 
     signature = [
         list(state),
-        {name: tf.TensorSpec((), tf.float32) for name in hyperparameters},
+        {name: tf.TensorSpec(shape, tf.float32) for name, shape in hyperparameters.items()},
         train.signature(),
         tf.TensorSpec((None, None), tf.int32),
         _NUMBER,
@@ -147,7 +147,7 @@ def trace_epochs(
 def trace_steps(
     make_steps: MakeSteps,
     state: Sequence[tf.TensorSpec],
-    hyperparameters: Sequence[str],
+    hyperparameters: Mapping[str, tuple[int, ...]],
     train: BatchLayout,
     batch_size: int,
 ) -> Any:
@@ -174,7 +174,7 @@ def trace_steps(
     # was traced for each number of rows.
     signature = [
         list(state),
-        {name: tf.TensorSpec((), tf.float32) for name in hyperparameters},
+        {name: tf.TensorSpec(shape, tf.float32) for name, shape in hyperparameters.items()},
         train.signature(),
         _ROWS,
         _NUMBER,

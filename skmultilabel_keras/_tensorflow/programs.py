@@ -87,6 +87,7 @@ def shared_program(
         Whether full batches run through XLA.
     """
     values = find_hyperparameters(model)
+    shapes = {name: value.shape for name, value in values.items()}
     variables = state_variables(model)
     one_thread = is_light(model)
     state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
@@ -96,7 +97,7 @@ def shared_program(
         trace = partial(
             trace_epochs,
             state=state,
-            hyperparameters=list(values),
+            hyperparameters=shapes,
             layouts=layouts,
             one_thread=one_thread,
         )
@@ -110,7 +111,7 @@ def shared_program(
         COMPILE_CACHE.count_trace()
         # One variable after the other: XLA makes one pass of an update anyhow.
         make_steps = partial(stateless_steps, model)
-        return trace_steps(make_steps, state, list(values), layouts[0], batch_size)
+        return trace_steps(make_steps, state, shapes, layouts[0], batch_size)
 
     # Optimizers may hold more than a configuration says: that of weights frozen later, say.
     kinds = tuple((v.path, tuple(v.shape), str(v.dtype)) for v in variables)
@@ -125,7 +126,7 @@ def shared_program(
         full_batches,
         variables,
         state=[],
-        values={name: tf.constant(value, tf.float32) for name, value in values.items()},
+        values={name: tf.constant(value) for name, value in values.items()},
         one_thread=one_thread,
         # A step through XLA takes another time.
         pace=Pace() if jit_compile else epochs.paces[batch_size],
@@ -154,7 +155,7 @@ def own_program(
     epochs = trace_epochs(
         lambda _: nullcontext(steps),
         state=steps.signature,
-        hyperparameters=(),
+        hyperparameters={},
         layouts=layouts,
         one_thread=False,
     )

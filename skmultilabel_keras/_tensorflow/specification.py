@@ -98,14 +98,20 @@ def specify_training(model: keras.Model) -> Specification:
     return training if training.key is None else Specification(network.key + training.key)
 
 
-def find_hyperparameters(model: keras.Model) -> dict[str, float]:
-    """Return the hyperparameters of a training step that enter its graph as values, by name."""
-    values = {name: float(layer.rate) for name, layer in _dropouts(model).items()}
+def find_hyperparameters(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the hyperparameters of a training step that enter its graph as values, by name.
+
+    Returns
+    -------
+    dict of str to float32 ndarray
+    """
+    values: dict[str, Any] = {name: layer.rate for name, layer in _dropouts(model).items()}
     if model.optimizer.weight_decay is not None:
-        values["weight_decay"] = float(model.optimizer.weight_decay)
+        values["weight_decay"] = model.optimizer.weight_decay
     if _smoothing(model.loss):
         values["label_smoothing"] = _smoothing(model.loss)
-    return values
+    values |= {name: getattr(model.loss, name) for name in _loss_values(model.loss)}
+    return {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
 
 
 @contextmanager
@@ -119,9 +125,8 @@ def hyperparameters_as(model: keras.Model, values: Mapping[str, Any]) -> Iterato
     ]
     if "weight_decay" in values:
         changes.append((model.optimizer, "weight_decay", values["weight_decay"]))
-    if "label_smoothing" in values and type(model.loss) is losses.BinaryCrossentropy:
-        changes.append((model.loss, "label_smoothing", values["label_smoothing"]))
-    elif "label_smoothing" in values:
+    changes += [(model.loss, name, values[name]) for name in _loss_values(model.loss)]
+    if "label_smoothing" in values and type(model.loss) in _SMOOTHED_LOSSES:
         without = {**model.loss._fn_kwargs, "label_smoothing": 0.0}
         changes.append((model.loss, "_fn_kwargs", without))
     before = [getattr(owner, name) for owner, name, _ in changes]
@@ -197,6 +202,8 @@ def _describe_training(model: keras.Model) -> list[Any]:
     ]
     if _smoothing(model.loss):
         arguments[0]["label_smoothing"] = config["loss"]["config"]["label_smoothing"] = True
+    for name in _loss_values(model.loss):
+        config["loss"]["config"][name] = True
     return [config, arguments]
 
 
@@ -370,7 +377,17 @@ def _dropouts(model: keras.Model) -> dict[str, Dropout]:
 
 
 def _smoothing(loss: Any) -> float:
-    """Return the label smoothing of a loss whose graph can take it as a value, 0 for others."""
-    if type(loss) in _SMOOTHED_LOSSES:
-        return float(loss._fn_kwargs.get("label_smoothing", 0.0))
-    return float(loss.label_smoothing) if type(loss) is losses.BinaryCrossentropy else 0.0
+    """Return the label smoothing of one of Keras' losses, 0 for any other."""
+    smoothed = type(loss) in _SMOOTHED_LOSSES
+    return float(loss._fn_kwargs.get("label_smoothing", 0.0)) if smoothed else 0.0
+
+
+def _loss_values(loss: Any) -> list[str]:
+    """Return the attributes of one of our losses that its graph takes as values.
+
+    Whether they are there at all is a matter of the graph.
+    """
+    if type(loss) not in losses.LOSSES.values():
+        return []
+    names = ("label_smoothing", "label_weight", "prior")
+    return [name for name in names if np.any(getattr(loss, name, None))]

@@ -1,0 +1,72 @@
+"""Multi-label scores of the validation rows after each epoch.
+
+Owns: which entries of ``metrics`` are scores of this package, and their values in the logs.
+Does not own: the scores (``metrics``), or Keras' own metrics, which the network is compiled with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from skmultilabel_keras._parameters import score_recipe
+
+# From features to label sets or scores, by the name of the estimator's method.
+Respond = Callable[[Any], dict[str, np.ndarray]]
+
+
+class ValidationScores(keras.callbacks.Callback):
+    """Callback that adds scores of the validation rows to the logs, as ``val_`` and their names.
+
+    All come from one prediction. To stand before callbacks that look at the logs.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of scorers, with or without "neg_".
+    X : {ndarray, CSR} of shape (n_samples, ...)
+        Validation rows.
+    y : {ndarray, CSR} of shape (n_samples, n_labels)
+        Their labels; NaN where they are missing.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights of the rows.
+    respond : callable
+        Returns "predict", "predict_proba" and "decision_function" for rows, from the weights that
+        the network has.
+    """
+
+    def __init__(
+        self, names: Sequence[str], X: Any, y: Any, sample_weight: Any, respond: Respond
+    ) -> None:
+        super().__init__()
+        self._recipes = {name: recipe for name in names if (recipe := score_recipe(name))}
+        self._X = X
+        self._y = y
+        self._sample_weight = sample_weight
+        self._respond = respond
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the scores, if there was an evaluation after this epoch."""
+        if logs is None or "val_loss" not in logs:
+            return
+        responses = self._respond(self._X)
+        for name, recipe in self._recipes.items():
+            response = responses[recipe.methods[0]]
+            value = recipe.evaluate(self._y, response, sample_weight=self._sample_weight)
+            # A loss by its own name is a loss: less is better.
+            negate = not recipe.greater_is_better and not name.startswith("neg_")
+            logs[f"val_{name}"] = -value if negate else value
+
+
+def improvement_of(monitor: str) -> str:
+    """Return the ``mode`` of Keras' callbacks for an entry of the logs: "max", "min" or "auto"."""
+    name = monitor.removeprefix("val_")
+    if name == "loss":
+        return "min"
+    recipe = score_recipe(name)
+    if recipe is None:
+        return "auto"
+    return "max" if recipe.greater_is_better or name.startswith("neg_") else "min"

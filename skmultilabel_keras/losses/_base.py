@@ -1,0 +1,177 @@
+"""What losses of label indicators have in common: weights, missing labels, reductions.
+
+Owns: the two kinds of loss, one for each entry and one for each row.
+Does not own: formulas (``_entrywise``, ``_comparing``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+register = keras.saving.register_keras_serializable("skmultilabel_keras")
+
+
+class LabelLoss(keras.losses.Loss):
+    """A loss of indicators on logits, with weights and missing labels; abstract.
+
+    Parameters
+    ----------
+    label_weight : array-like of shape (n_labels,) or (2, n_labels), default=None
+        Weights of the labels; two rows hold those of entries that are 0 and of those that are 1.
+    may_lack : bool, default=True
+        Whether entries of ``y_true`` may be NaN; False saves looking for them.
+    reduction : {"sum_over_batch_size", "sum", None}, default="sum_over_batch_size"
+        What becomes of the losses of the rows; the mean leaves missing labels out.
+    name : str or None
+        Name of the loss.
+    dtype : str or None
+        Dtype of the computations; None takes Keras' ``floatx``.
+    """
+
+    def __init__(
+        self,
+        label_weight: Any = None,
+        may_lack: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        if reduction not in ("sum_over_batch_size", "sum", None):
+            raise ValueError(
+                f"reduction must be 'sum_over_batch_size', 'sum' or None; got {reduction!r}."
+            )
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        # May be set to a tensor for the time of a trace, which then serves all values.
+        self.label_weight = None if label_weight is None else _as_two_rows(label_weight)
+        self.may_lack = may_lack
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        y_true : array of shape (n_samples, n_labels)
+            Indicator of 0, 1 and, for missing labels, NaN.
+        y_pred : array of shape (n_samples, n_labels)
+            Logits.
+        sample_weight : array of shape (n_samples,), (n_samples, 1) or (n_samples, n_labels)
+            Weights of the rows, or of the entries; None for equal ones.
+
+        Returns
+        -------
+        tensor of shape (), or (n_samples,) for ``reduction=None``
+        """
+        z = ops.convert_to_tensor(y_pred, self.dtype)
+        y = ops.cast(y_true, self.dtype)
+        weight = None
+        if sample_weight is not None:
+            weight = ops.cast(sample_weight, self.dtype)
+            weight = ops.expand_dims(weight, -1) if len(weight.shape) == 1 else weight
+        present = None
+        if self.may_lack:
+            known = ops.logical_not(ops.isnan(y))
+            y = ops.where(known, y, ops.zeros_like(y))
+            present = ops.cast(known, self.dtype)
+        return self._value(y, z, weight, present)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of a batch without weights; what the class is called with has them."""
+        return self(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        weight = self.label_weight
+        return {
+            **super().get_config(),
+            "label_weight": None if weight is None else np.asarray(weight).tolist(),
+            "may_lack": self.may_lack,
+        }
+
+    def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
+        """Return the loss for weights (n_samples, 1 or n_labels) and known entries, or None."""
+        raise NotImplementedError
+
+    def _weigh_labels(self, y: Any) -> Any:
+        """Return the weight of each entry by its label, None for equal ones."""
+        if self.label_weight is None:
+            return None
+        absent, positive = ops.unstack(ops.cast(self.label_weight, y.dtype), 2)
+        return absent + (positive - absent) * y
+
+
+class EntrywiseLoss(LabelLoss):
+    """A loss that is a mean over the entries of an indicator; abstract.
+
+    Subclasses write ``entries``.
+    """
+
+    def entries(self, y: Any, z: Any) -> Any:
+        """Return the loss of each entry, of shape (n_samples, n_labels)."""
+        raise NotImplementedError
+
+    def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
+        weighted = product(self.entries(y, z), weight, present, self._weigh_labels(y))
+        if self.reduction == "sum_over_batch_size":
+            # One sum over all entries: its gradient takes a fraction of the operations that those
+            # of a mean over labels and another one over rows take.
+            count = ops.size(weighted) if present is None else ops.maximum(ops.sum(present), 1.0)
+            return ops.sum(weighted) / ops.cast(count, self.dtype)
+        if present is None:
+            rows = ops.mean(weighted, axis=-1)
+        else:
+            rows = ops.sum(weighted, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1.0)
+        return rows if self.reduction is None else ops.sum(rows)
+
+
+class RowLoss(LabelLoss):
+    """A loss that compares the labels of a row with each other; abstract.
+
+    Subclasses write ``rows``.
+    """
+
+    def rows(self, y: Any, z: Any, weight: Any) -> Any:
+        """Return the loss of each row, given weights of its entries, of shape (n_samples,)."""
+        raise NotImplementedError
+
+    def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
+        of_rows = weight is not None and weight.shape[-1] == 1
+        entry_weight = None if of_rows else weight
+        entries = product(ops.ones_like(z), entry_weight, present, self._weigh_labels(y))
+        rows = self.rows(y, z, entries)
+        known = None if present is None else ops.max(present, axis=-1)
+        rows = product(rows, weight[:, 0] if of_rows else None, known)
+        if self.reduction is None:
+            return rows
+        if self.reduction == "sum":
+            return ops.sum(rows)
+        count = ops.shape(z)[0] if known is None else ops.sum(known)
+        return ops.sum(rows) / ops.maximum(ops.cast(count, self.dtype), 1.0)
+
+
+def product(first: Any, *factors: Any) -> Any:
+    """Return a product in which None stands for one."""
+    for factor in factors:
+        if factor is not None:
+            first = first * factor
+    return first
+
+
+def _as_two_rows(label_weight: Any) -> np.ndarray:
+    weight = np.asarray(label_weight, dtype=np.float64)
+    fits = weight.ndim == 1 or (weight.ndim == 2 and len(weight) == 2)
+    if not fits or not np.isfinite(weight).all() or (weight < 0).any():
+        raise ValueError(
+            "label_weight must hold finite numbers of at least 0, of shape (n_labels,) or "
+            f"(2, n_labels); got {label_weight!r}."
+        )
+    return np.stack([weight, weight]) if weight.ndim == 1 else weight
+
+
+def check_in(name: str, value: Any, low: float, high: float = np.inf) -> None:
+    if not low <= value <= high:
+        bounds = f"at least {low:g}" if high == np.inf else f"in [{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be {bounds}; got {value!r}.")

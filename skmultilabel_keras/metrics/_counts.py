@@ -1,0 +1,127 @@
+"""Counts of true, predicted and rightly predicted labels, and means of their ratios.
+
+Owns: what ``average`` counts together, and which ratios its mean leaves out.
+Does not own: which ratio a metric is (``_sets``, ``_labels``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skmultilabel_keras.metrics._reading import Floats, LabelSets, Presence, check_share, divide
+
+
+class Counts(NamedTuple):
+    """Weighted numbers of entries, one for each group that gets a ratio."""
+
+    true: Floats
+    predicted: Floats
+    both: Floats
+
+
+class Confusion(NamedTuple):
+    """Weighted numbers of entries for each label; exactly 0 where there is none."""
+
+    true_positive: Floats
+    false_positive: Floats
+    false_negative: Floats
+    true_negative: Floats
+
+
+def _sum_rows(entries: Any, row_weight: Any) -> Floats:
+    return entries.sum(axis=1)
+
+
+def _sum_labels(entries: Any, row_weight: Any) -> Floats:
+    return row_weight @ entries
+
+
+def _sum_all(entries: Any, row_weight: Any) -> Floats:
+    return _sum_labels(entries, row_weight).sum(keepdims=True)
+
+
+class _Grouping(NamedTuple):
+    """How entries are summed to counts, and what the ratios of these weigh in the mean."""
+
+    total: Callable[[Any, Any], Floats]
+    weigh: Callable[[Counts, Presence], Floats]
+
+
+_GROUPINGS = {
+    "micro": _Grouping(_sum_all, lambda counts, presence: np.ones(1)),
+    "macro": _Grouping(_sum_labels, lambda counts, presence: labels_that_count(presence)),
+    "weighted": _Grouping(
+        _sum_labels,
+        lambda counts, presence: counts.true if counts.true.any() else labels_that_count(presence),
+    ),
+    "samples": _Grouping(_sum_rows, lambda counts, presence: presence.row_weight),
+}
+
+AVERAGES = tuple(_GROUPINGS)
+
+
+def labels_that_count(presence: Presence) -> Floats:
+    """Return 1 for each label that has an entry present, 0 for the others."""
+    return (presence.per_label > 0).astype(np.float64)
+
+
+def count(sets: LabelSets, total: Callable[[Any, Any], Floats], row_weight: Any = None) -> Counts:
+    """Return what ``total`` makes of the true, the predicted and the rightly predicted entries."""
+    # Sums of the same terms in the same order: ratios that are 0/0 or 1 are so exactly, whatever
+    # the weights.
+    both = sets.true.multiply(sets.predicted).tocsr()
+    return Counts(*(total(entries, row_weight) for entries in (sets.true, sets.predicted, both)))
+
+
+def count_row_errors(sets: LabelSets) -> Floats:
+    """Return the number of wrong entries of each row."""
+    counts = count(sets, _sum_rows)
+    return counts.true + counts.predicted - 2 * counts.both
+
+
+def average_ratio(
+    sets: LabelSets,
+    average: str | None,
+    parts: Callable[[Counts], tuple[Floats, Floats]],
+    zero_division: float,
+) -> Any:
+    """Return the mean of part / whole over the groups of ``average``; None: one for each label."""
+    check_share(
+        "zero_division",
+        zero_division,
+        "the value of a label or row that has nothing to count; scikit-learn's default is 0.",
+    )
+    grouping = _GROUPINGS[average or "macro"]
+    counts = count(sets, grouping.total, sets.presence.row_weight)
+    ratios = divide(*parts(counts), zero_division)
+    if average is None:
+        return np.where(labels_that_count(sets.presence) > 0, ratios, np.nan)
+    return float(np.average(ratios, weights=grouping.weigh(counts, sets.presence)))
+
+
+def count_confusion(sets: LabelSets) -> Confusion:
+    """Return the counts of all four kinds for each label."""
+    # Differences of weights round, so whole numbers decide which counts are 0.
+    row_weight = sets.presence.row_weight
+    weighted = _confuse(sets, row_weight)
+    whole = _confuse(sets, (row_weight > 0).astype(np.float64))
+    return Confusion(
+        *(
+            np.where(n > 0, np.maximum(weight, 0.0), 0.0)
+            for n, weight in zip(whole, weighted, strict=True)
+        )
+    )
+
+
+def _confuse(sets: LabelSets, row_weight: Floats) -> Confusion:
+    true, predicted, both = count(sets, _sum_labels, row_weight)
+    present = Presence(sets.presence.shape, sets.presence.mask, row_weight).per_label
+    return Confusion(both, predicted - both, true - both, present - true - predicted + both)
+
+
+def average_labels(values: Floats, average: str | None) -> Any:
+    """Return values as they are, or their mean without those that are NaN."""
+    return values if average is None else float(values[~np.isnan(values)].mean())

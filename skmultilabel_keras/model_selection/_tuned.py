@@ -1,0 +1,427 @@
+"""Thresholds tuned on out-of-fold scores, for any multi-label classifier.
+
+Owns: ``MultiLabelTunedThresholdClassifierCV``.
+Does not own: objectives (``_objectives``), splitters (``_splits``), or rules that are not
+thresholds (``decision_rules``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import check_cv
+from sklearn.utils import ClassifierTags, Tags, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skmultilabel_keras._compat import HasMethods, validate_parameter_constraints
+from skmultilabel_keras._validation import check_sample_weight
+from skmultilabel_keras.metrics import align_scores
+from skmultilabel_keras.model_selection._cuts import ScoredLabels
+from skmultilabel_keras.model_selection._indicator import Indicator, read_indicator
+from skmultilabel_keras.model_selection._objectives import resolve_objective
+from skmultilabel_keras.model_selection._out_of_fold import (
+    Split,
+    as_indices,
+    score_out_of_fold,
+)
+from skmultilabel_keras.model_selection._splits import (
+    MultilabelStratifiedKFold,
+    MultilabelStratifiedShuffleSplit,
+)
+
+_CONSTRAINTS = {
+    "estimator": [HasMethods(["fit", "predict_proba"])],
+    "refit": ["boolean"],
+    "n_jobs": [Integral, None],
+    "random_state": ["random_state"],
+    "store_cv_results": ["boolean"],
+}
+
+
+def _has_decision_function(meta: MultiLabelTunedThresholdClassifierCV) -> bool:
+    return hasattr(getattr(meta, "estimator_", meta.estimator), "decision_function")
+
+
+class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Multi-label classifier whose thresholds are tuned by cross-validation.
+
+    What ``sklearn.model_selection.TunedThresholdClassifierCV`` does for binary problems, for
+    indicators of any number of labels. Scores of rows that a classifier was not trained on are
+    put together over all splits; the thresholds that are best on them are kept, and the classifier
+    is fitted to all rows. A label is predicted where its probability is above its threshold.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any multi-label classifier with ``predict_proba``, scikit-learn's too: arrays of shape
+        (n_samples, n_labels) and lists of one array for each label are both understood. It decides
+        which containers of ``X`` and ``y`` are supported, and whether labels may be missing.
+    objective : str, objective or callable, default="f1_macro"
+        What the thresholds are to be best for.
+
+        ================================  ==========================================  =============
+        objective                         what is best                                cuts
+        ================================  ==========================================  =============
+        "f1_macro"                        mean F1 over labels                         one per label
+        "f1_micro"                        F1 of all entries                           one for all
+        "f1_samples"                      mean F1 over rows                           one for all
+        "neg_hamming_loss"                share of right entries                      one per label
+        ``FBetaObjective(...)``           F-measures with another beta, or another    as above
+                                          value of 0/0
+        ``CostObjective(...)``            least cost of mistakes                      one per label
+        ``RecallAtLeast(value)``          precision, among cuts of that recall        one per label
+        ``PrecisionAtLeast(value)``       recall, among cuts of that precision        one per label
+        ``function(y_true, y_pred)``      any number, greater being better            one for all
+        ================================  ==========================================  =============
+
+        All but the last are exact: no other threshold does better on the same scores. A function
+        is tried on up to 200 thresholds: all distinct ones, or those at quantiles of the scores,
+        one half over those of true labels, and always 0.5. It gets indicators of int8, the truth in
+        float64 with NaN where labels are missing, and no weights. Parameters of objects can be
+        searched, as ``objective__beta``.
+    cv : int, float, splitter, iterable or "prefit", default=None
+        Which rows the scores are of: an integer is the number of folds of a
+        :class:`MultilabelStratifiedKFold`, None stands for 5; a float in (0, 1) is the share of
+        rows that one :class:`MultilabelStratifiedShuffleSplit` scores; a splitter or an iterable of
+        (train, test) is taken as it is. With "prefit" the estimator is fitted already, and
+        ``fit`` scores all rows that it gets: they must be others than those of training.
+    refit : bool, default=True
+        Whether to fit the estimator to all rows. False keeps the one that was fitted for the
+        scores, for which there must be a single split. Must be False for ``cv="prefit"``.
+    n_jobs : int or None, default=None
+        Number of splits to fit at the same time, as in scikit-learn.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the splits where ``cv`` is a number or None.
+    store_cv_results : bool, default=False
+        Whether to keep the scores in ``cv_results_``.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier whose scores are cut.
+    thresholds_ : ndarray of float64, shape (n_labels,)
+    best_score_ : float
+        The value of the objective for these thresholds on the scores they were tuned on: for
+        costs, minus the mean cost of an entry; for ``RecallAtLeast`` the mean precision over
+        labels and for ``PrecisionAtLeast`` the mean recall.
+    cv_results_ : dict of str to ndarray
+        "indices", the rows that were scored, shape (n_scored,), and "y_score", their scores of
+        shape (n_scored, n_labels). Only with ``store_cv_results=True``.
+    classes_ : list of ndarray
+        ``[array([0, 1])] * n_labels``.
+    n_labels_ : int
+    n_features_in_ : int
+        Where the estimator has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where the estimator has it.
+
+    See Also
+    --------
+    sklearn.model_selection.TunedThresholdClassifierCV : The same for binary problems.
+
+    Notes
+    -----
+    - Thresholds lie midway between neighbouring scores. Of cuts that are equally good the one
+      nearest 0.5 is taken, the higher of two as near.
+    - Rare labels, with fewer scored rows than there are splits (with none, for a single split),
+      get the cut that is best when the entries of all labels are taken together, as for a micro
+      average: too little is known to tune one for them alone. That includes labels that no row has.
+    - Missing labels, NaN in ``y``, count in no objective, and nor do rows of weight zero.
+      ``y`` goes to the estimator as it is.
+    - Predictions have the dtype and the container of ``y``: dense, or CSR for sparse ones.
+    - The time of exact searches grows with n log n in the number of entries.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> X, y = make_multilabel_classification(n_classes=3, random_state=0)
+    >>> plain = OneVsRestClassifier(LogisticRegression())
+    >>> tuned = MultiLabelTunedThresholdClassifierCV(plain, random_state=0).fit(X, y)
+    >>> tuned.thresholds_.shape
+    (3,)
+    >>> tuned.predict(X).shape
+    (100, 3)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        objective: Any = "f1_macro",
+        cv: Any = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        store_cv_results: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.objective = objective
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.store_cv_results = store_cv_results
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, **params: Any
+    ) -> MultiLabelTunedThresholdClassifierCV:
+        """Tune the thresholds and fit the estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Whatever the estimator takes.
+        y : indicator of shape (n_samples, n_labels)
+            0 and 1, and NaN for missing labels where the estimator supports them. Nested list,
+            array, DataFrame, SciPy sparse matrix or array.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+            Weights of rows, or of entries where the estimator supports that. They go to the
+            estimator, and count in the objective (but for a function) as well.
+        **params : dict
+            Further parameters of the estimator's ``fit``. What has an entry for each row is cut
+            into folds with the rows. With metadata routing enabled, whatever the estimator and the
+            splitter have requested.
+
+        Returns
+        -------
+        MultiLabelTunedThresholdClassifierCV
+            This object.
+
+        Raises
+        ------
+        ValueError
+            For illegal parameters, a ``y`` that is no indicator or lacks a label altogether, and an
+            estimator whose scores are not finite or not of shape (n_samples, n_labels).
+        NotFittedError
+            Where ``cv="prefit"`` and the estimator is not fitted.
+        """
+        validate_parameter_constraints(
+            _CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        target = read_indicator(y)
+        X, y = indexable(X, np.asarray(y) if isinstance(y, (list, tuple)) else y)
+        _require_known(target)
+        n_labels = target.true.shape[1]
+        objective = resolve_objective(self.objective, n_labels)
+        entry_weight, row_weight = _read_weights(target, sample_weight)
+        fit_params, split_params = self._route(sample_weight, params)
+        splits = self._make_splits(X, y, split_params)
+        fitted, scores = score_out_of_fold(
+            self.estimator,
+            X,
+            y,
+            splits,
+            fit_params=fit_params,
+            n_labels=n_labels,
+            n_jobs=self.n_jobs,
+        )
+
+        index = np.concatenate([test for _, test in splits])
+        y_score = np.concatenate(scores).astype(np.float64)
+        rows = ScoredLabels(target.true[index], y_score, entry_weight[index], row_weight[index])
+        _require_some_weight(rows)
+        thresholds = objective.find_thresholds(rows, _find_rare(rows, len(splits)))
+        estimator = clone(self.estimator).fit(X, y, **fit_params) if self.refit else fitted
+
+        self.estimator_ = estimator
+        self.thresholds_ = thresholds
+        self.best_score_ = objective.evaluate(rows, thresholds)
+        self.n_labels_ = n_labels
+        self.classes_ = [np.array([0, 1]) for _ in range(n_labels)]
+        self._container = target.container
+        self._copy_features(estimator)
+        if self.store_cv_results:
+            self.cv_results_ = {"indices": index, "y_score": y_score}
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the labels whose probability is above their threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+
+        Returns
+        -------
+        {ndarray, CSR matrix or array} of shape (n_samples, n_labels)
+            0 and 1 in the dtype of the ``y`` of ``fit``; sparse where that was.
+        """
+        scores = self.predict_proba(X)
+        return self._container.decode(scores > self.thresholds_)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the estimator's probabilities, which thresholds do not change.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels)
+        """
+        check_is_fitted(self, "thresholds_")
+        return self._align(self.estimator_.predict_proba(X))
+
+    @available_if(_has_decision_function)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the estimator's decision function, where it has one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels)
+        """
+        check_is_fitted(self, "thresholds_")
+        return self._align(self.estimator_.decision_function(X))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets which metadata, as scikit-learn's meta-estimators do.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        router.add(
+            estimator=self.estimator,
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+        return router.add(
+            splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        of_estimator = get_tags(self.estimator)
+        tags.classifier_tags = ClassifierTags(multi_class=False, multi_label=True)
+        tags.target_tags.single_output = False
+        tags.target_tags.multi_output = True
+        tags.input_tags = of_estimator.input_tags
+        return tags
+
+    def _route(
+        self, sample_weight: Any, params: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the parameters of the estimator's ``fit`` and of the splitter's ``split``."""
+        given = dict(params)
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        if not get_config()["enable_metadata_routing"]:
+            return given, {}
+        routed = process_routing(self, "fit", **given)
+        return dict(routed["estimator"]["fit"]), dict(routed["splitter"]["split"])
+
+    def _make_splits(self, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
+        """Return the rows to fit and to score; None to fit nothing."""
+        if isinstance(self.cv, str) and self.cv == "prefit":
+            self._require_prefit()
+            return [(None, np.arange(np.shape(y)[0]))]
+        splits: list[Split] = [
+            (as_indices(train), as_indices(test))
+            for train, test in self._make_splitter(y).split(X, y, **params)
+        ]
+        if not (self.refit or len(splits) == 1):
+            raise ValueError(
+                "refit=False keeps the estimator that was fitted for the scores, so there must be "
+                f"a single split; got cv={self.cv!r} with {len(splits)}. Use refit=True, or a "
+                "float for cv."
+            )
+        return splits
+
+    def _make_splitter(self, y: Any) -> Any:
+        cv: Any = self.cv
+        seed = self.random_state
+        if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
+            return MultilabelStratifiedKFold(5 if cv is None else int(cv), random_state=seed)
+        if isinstance(cv, Real) and 0 < float(cv) < 1:
+            return MultilabelStratifiedShuffleSplit(1, test_size=float(cv), random_state=seed)
+        if isinstance(cv, (str, Real)) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+            raise ValueError(
+                "cv must be a number of folds, a share of the rows in (0, 1), a splitter, an "
+                f"iterable of (train, test), or 'prefit'; got {cv!r}."
+            )
+        return check_cv(cv, y, classifier=True)
+
+    def _require_prefit(self) -> None:
+        if self.refit:
+            raise ValueError(
+                "refit must be False for cv='prefit', which keeps the estimator as it is; got "
+                f"refit={self.refit!r}. Pass refit=False."
+            )
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError as error:
+            raise NotFittedError(
+                "estimator must be fitted for cv='prefit'; got "
+                f"{type(self.estimator).__name__}, which is not. Fit it on other rows before."
+            ) from error
+
+    def _align(self, response: Any) -> np.ndarray:
+        classes = getattr(self.estimator_, "classes_", None)
+        return align_scores(response, classes, n_labels=self.n_labels_)
+
+    def _copy_features(self, estimator: Any) -> None:
+        for name in ("n_features_in_", "feature_names_in_"):
+            if name in vars(self):
+                delattr(self, name)
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+
+
+def _require_known(target: Indicator) -> None:
+    empty = ~target.known.any(axis=0)
+    if empty.any() and len(target.known):
+        raise ValueError(
+            "y must hold a known entry for each label; all are missing for the label in column "
+            f"{int(np.argmax(empty))}. Leave the label out."
+        )
+
+
+def _read_weights(target: Indicator, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of entries, zero where they are missing, and those of rows."""
+    n_samples, n_labels = target.true.shape
+    known, row_weight = target.known.astype(np.float64), np.ones(n_samples)
+    if np.ndim(sample_weight) == 2:
+        known *= _check_entry_weight(sample_weight, (n_samples, n_labels))
+    elif sample_weight is not None:
+        weight = check_sample_weight(sample_weight, n_samples)
+        row_weight = row_weight if weight is None else weight
+    return known, row_weight * known.any(axis=1)  # a row of which nothing is known does not count
+
+
+def _require_some_weight(rows: ScoredLabels) -> None:
+    if not rows.weight.any():
+        raise ValueError(
+            "The rows that are scored must hold known labels, and weights that are not zero; none "
+            f"of the {len(rows.score)} has. Choose other rows with cv."
+        )
+
+
+def _check_entry_weight(sample_weight: Any, shape: tuple[int, int]) -> np.ndarray:
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != shape or not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError(
+            "sample_weight of two dimensions must hold a finite weight, not negative, for each "
+            f"entry of y, shape {shape}; got shape {weight.shape} with values from "
+            f"{weight.min():g} to {weight.max():g}."
+        )
+    return weight
+
+
+def _find_rare(rows: ScoredLabels, n_splits: int) -> np.ndarray:
+    """Tell which labels have fewer scored rows than there are splits."""
+    return (rows.true & (rows.weight > 0)).sum(axis=0) < n_splits

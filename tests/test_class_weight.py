@@ -1,0 +1,161 @@
+"""Weights of labels: their forms, and what they do to a fit."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.class_weight import compute_class_weight
+
+from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
+from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 5)).astype(np.float32)
+Y = (X[:, :3] + RNG.normal(size=(90, 3)) > [0.0, 1.5, -1.0]).astype(int)
+NAMES = np.array(["a", "b", "c"])
+
+
+def classifier(**params):
+    defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
+    return KerasMultiLabelClassifier(**{**defaults, **params})
+
+
+FORMS = {
+    "array": ([1.0, 2.0, 0.0], [[1, 2, 0], [1, 2, 0]]),
+    "tuple of integers": ((1, 2, 3), [[1, 2, 3], [1, 2, 3]]),
+    "labels": ({"b": 3}, [[1, 3, 1], [1, 3, 1]]),
+    "classes of labels": ({"b": {0: 2, 1: 3}, "c": {1: 0.5}}, [[1, 2, 1], [1, 3, 0.5]]),
+    "mixed": ({"a": 2, "c": {0: 4}}, [[2, 1, 4], [2, 1, 1]]),
+}
+
+
+@pytest.mark.parametrize(("form", "expected"), FORMS.values(), ids=FORMS)
+def test_forms(form, expected):
+    assert resolve_label_weight(form, Y, NAMES).tolist() == expected
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_balanced_is_that_of_scikit_learn(make):
+    weight = resolve_label_weight("balanced", make(Y.astype(np.float32)), NAMES)
+    for column, of_label in zip(Y.T, weight.T, strict=True):
+        theirs = compute_class_weight("balanced", classes=np.array([0, 1]), y=column)
+        assert of_label == pytest.approx(theirs)
+
+
+def test_balanced_counts_known_entries_only():
+    lacking = Y.astype(float)
+    lacking[::3] = np.nan
+    known = np.delete(Y, np.s_[::3], axis=0)
+    assert resolve_label_weight("balanced", lacking, NAMES) == pytest.approx(
+        resolve_label_weight("balanced", known, NAMES)
+    )
+    assert label_shares(lacking) == pytest.approx(known.mean(axis=0))
+
+
+def test_balanced_is_finite_for_constant_labels():
+    constant = np.array([[0, 1, np.nan], [0, 1, np.nan]])
+    weight = resolve_label_weight("balanced", constant, NAMES)
+    assert weight.tolist() == [[0.5, 1, 1], [1, 0.5, 1]]
+
+
+BAD = {
+    "one number for each label, shape": [[1.0, 2.0], np.ones((3, 3)), ["x", "y", "z"]],
+    "names 'd', which is no label of y. Legal names": [{"d": 1}],
+    "names 0, which is no label": [{0: 1.0, 1: 2.0}],
+    "must give label 'a' a number": [{"a": "x"}, {"a": {2: 1.0}}, {"a": [1, 2]}],
+    "finite weights, none below 0": [[-1, 1, 1], [np.nan, 1, 1], [np.inf, 1, 1], [0, 0, 0]],
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "form"), [(message, form) for message, forms in BAD.items() for form in forms]
+)
+def test_forms_that_cannot_be(message, form):
+    with pytest.raises(ValueError, match=message):
+        resolve_label_weight(form, Y, NAMES)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_weights_of_labels_are_weights_of_entries(make, engine):
+    """The same fit as with a weight for each entry, which has another scale."""
+    form = {0: {1: 3.0}, 2: 0.5}
+    options = {"engine": engine, "optimizer": "sgd", "model__standardize": False}
+    weighed = classifier(class_weight=form, **options)
+    weighed.fit(X, make(Y))
+    weight = resolve_label_weight(form, Y, np.arange(3))
+    of_entries = np.where(Y == 1, weight[1], weight[0])
+    rate = 0.01 * of_entries.mean()
+    plain = classifier(**options, optimizer__learning_rate=rate)
+    plain.fit(X, make(Y), sample_weight=of_entries)
+    np.testing.assert_allclose(
+        weighed.predict_proba(X), plain.predict_proba(X), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_weight_on_positives_finds_more_of_them():
+    shares = [
+        classifier(epochs=20, class_weight=form).fit(X, Y).predict_proba(X)[:, 1].mean()
+        for form in (None, {1: {1: 10.0}})
+    ]
+    assert shares[1] > shares[0] + 0.1
+
+
+def test_a_label_of_weight_zero_is_not_learnt():
+    clf = classifier(class_weight=[1, 0, 1], epochs=1).fit(X, Y)
+    bias = clf.model_.layers[-1].bias.numpy()
+    assert bias[1] == 0
+    assert (bias[[0, 2]] != 0).all()
+
+
+def test_folds_with_other_weights_share_one_function():
+    clear_compile_cache()
+    grid = {"class_weight": ["balanced", [1, 2, 3], {0: 2.0}]}
+    GridSearchCV(classifier(epochs=1), grid, cv=3, refit=False, error_score="raise").fit(X, Y)
+    assert compile_cache_info().traces == 1
+
+
+def test_partial_fit_goes_on_with_the_weights():
+    clf = classifier(class_weight={1: {1: 5.0}})
+    for _ in range(2):
+        clf.partial_fit(X, Y)
+    assert clf.model_.loss.label_weight.tolist() == [[1, 1, 1], [1, 5, 1]]
+    with pytest.raises(ValueError, match="pass class_weight as a dict"):
+        classifier(class_weight="balanced").partial_fit(X, Y)
+
+
+def test_an_array_is_no_weight_of_classes():
+    with pytest.raises(ValueError, match="class_weight must be a dict or 'balanced' for 1-D"):
+        classifier(class_weight=[1.0, 2.0]).fit(X, Y[:, 0])
+
+
+@pytest.mark.parametrize("loss", ["binary_focal_crossentropy", keras.losses.MeanSquaredError])
+def test_losses_of_others_take_no_weights_of_labels(loss):
+    if loss is keras.losses.MeanSquaredError:
+
+        def build(meta):
+            return keras.Sequential(
+                [keras.Input(meta["X_shape_"][1:]), keras.layers.Dense(3, "sigmoid")]
+            )
+
+        clf = classifier(model=build, loss=loss, class_weight="balanced")
+    else:
+        clf = classifier(loss=loss, class_weight="balanced")
+    with pytest.raises(ValueError, match="class_weight can only be used with a loss of skmulti"):
+        clf.fit(X, Y)
+    assert not hasattr(clf, "model_")
+
+
+def test_a_failing_form_leaves_a_fitted_estimator_alone():
+    clf = classifier().fit(X, Y)
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="class_weight"):
+        clf.set_params(class_weight={"x": 1}).fit(X, Y)
+    assert np.array_equal(clf.predict_proba(X), before)
+
+
+def test_clones_keep_the_form():
+    form = {0: {1: 3.0}}
+    assert clone(classifier(class_weight=form)).class_weight == form

@@ -1,0 +1,166 @@
+"""Losses and decision rules as parameters of the estimator."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_validate
+
+from skmultilabel_keras import KerasMultiLabelClassifier, multilabel_scorers
+from skmultilabel_keras.decision_rules import (
+    ExampleF,
+    Hierarchy,
+    SubsetAccuracy,
+    Threshold,
+    TopK,
+    resolve_decision_rule,
+)
+from skmultilabel_keras.losses import LOSSES, Asymmetric, DistributionBalanced, Focal
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 5)).astype(np.float32)
+Y = (X[:, :4] + RNG.normal(size=(90, 4)) > [0.0, 1.0, -1.0, 0.5]).astype(int)
+
+
+def classifier(**params):
+    defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
+    return KerasMultiLabelClassifier(**{**defaults, **params})
+
+
+RULES = {
+    "number": 0.3,
+    "array": [0.1, 0.5, 0.9, 0.5],
+    "example_f": "example_f",
+    "subset_accuracy": "subset_accuracy",
+    "top_k": TopK(2),
+    "hierarchy": Hierarchy([None, 0, 0, None]),
+}
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_predictions_are_what_the_rule_decides(rule, make):
+    clf = classifier(decision_rule=rule).fit(X, make(Y))
+    expected = resolve_decision_rule(rule).fit(Y).decide(clf.predict_proba(X))
+    predicted = clf.predict(X)
+    assert sparse.issparse(predicted) == (make is not np.asarray)
+    dense = predicted.toarray() if sparse.issparse(predicted) else predicted
+    assert np.array_equal(dense, expected)
+    assert clf.predict_labels(X) == [np.flatnonzero(row).tolist() for row in expected]
+    assert clf.score(X, make(Y)) == pytest.approx((expected == Y).all(axis=1).mean())
+    assert clf.predict(X[:0]).shape == (0, 4)
+    again = pickle.loads(pickle.dumps(clf))
+    assert (again.predict(X) != predicted).sum() == 0
+
+
+def test_the_rule_has_no_part_in_training():
+    plain, ruled = (classifier(decision_rule=rule).fit(X, Y) for rule in (None, "example_f"))
+    assert np.array_equal(plain.predict_proba(X), ruled.predict_proba(X))
+    assert np.array_equal(plain.decision_function(X), ruled.decision_function(X))
+
+
+def test_none_is_a_threshold_of_one_half():
+    clf = classifier().fit(X, Y)
+    assert clf.decision_rule_ is None
+    assert np.array_equal(clf.predict(X), Threshold().decide(clf.predict_proba(X)))
+
+
+def test_the_rule_given_is_left_alone():
+    rule = SubsetAccuracy()
+    clf = classifier(decision_rule=rule).fit(X, Y)
+    assert clf.decision_rule_ is not rule
+    assert vars(rule) == vars(SubsetAccuracy())
+    assert clone(clf).decision_rule is not rule
+
+
+@pytest.mark.parametrize("rule", ["example_f", ExampleF(beta=3.0)])
+def test_routed_parameters_of_rules(rule):
+    clf = classifier(decision_rule=rule, decision_rule__beta=0.5).fit(X, Y)
+    assert clf.decision_rule_.beta == 0.5
+    assert clf.get_params()["decision_rule__beta"] == 0.5
+    clf = classifier(decision_rule__threshold=0.2).fit(X, Y)
+    assert np.array_equal(clf.predict(X), clf.predict_proba(X) > 0.2)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_rules_and_losses_in_a_search(n_jobs):
+    grid = [
+        {"decision_rule": ["example_f"], "decision_rule__beta": [1.0, 2.0]},
+        {"decision_rule": ["label_count"], "decision_rule__max_labels": [1, 2]},
+        {"loss": ["focal"], "loss__gamma": [1.0, 2.0]},
+        {"loss": ["asymmetric"], "loss__clip": [0.0, 0.1], "class_weight": ["balanced"]},
+    ]
+    search = GridSearchCV(
+        classifier(epochs=1), grid, cv=2, scoring="f1_samples", n_jobs=n_jobs, error_score="raise"
+    )
+    search.fit(X, Y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_trains_scores_and_pickles(name):
+    clf = classifier(loss=name, epochs=10)
+    result = cross_validate(clf, X, Y, cv=2, scoring=multilabel_scorers(), error_score="raise")
+    assert result["test_label_ranking_average_precision"].mean() > 0.55
+    clf.fit(X, Y)
+    assert clf.engine_.name == "shared"
+    assert clf.model_.loss.name == name
+    assert np.array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), clf.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_both_engines_train_alike(name):
+    ours, keras_own = (
+        classifier(loss=name, engine=engine).fit(X, Y) for engine in ("auto", "keras")
+    )
+    assert ours.history_["loss"] == pytest.approx(keras_own.history_["loss"], rel=1e-4)
+    np.testing.assert_allclose(
+        ours.predict_proba(X), keras_own.predict_proba(X), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_losses_as_objects_are_left_alone():
+    loss = DistributionBalanced()
+    clf = classifier(loss=loss, class_weight=[1, 2, 3, 4]).fit(X, Y)
+    assert loss.prior is None
+    assert loss.label_weight is None
+    assert clf.model_.loss.prior == pytest.approx(Y.mean(axis=0))
+    given = DistributionBalanced(prior=[0.5, 0.5, 0.1, 0.2])
+    assert classifier(loss=given).fit(X, Y).model_.loss.prior.tolist() == [0.5, 0.5, 0.1, 0.2]
+
+
+def sigmoid_network(meta):
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, "sigmoid")])
+
+
+ERRORS = {
+    "the loss takes logits. Drop the activation": {"model": sigmoid_network, "loss": "zlpr"},
+    "the loss takes logits": {"model": sigmoid_network, "loss": Focal()},
+    "the loss takes .?logits": {"model": sigmoid_network, "loss": Asymmetric},
+    "Did you mean 'loss__gamma'": {"loss": "focal", "loss__gama": 1},
+    "There is no parameter 'decision_rule__beta'": {"decision_rule__beta": 1},
+    "Did you mean 'decision_rule__beta'": {"decision_rule": "example_f", "decision_rule__bta": 1},
+    "decision_rule is unknown: 'exmple_f'. Did you mean 'example_f'": {"decision_rule": "exmple_f"},
+    "threshold must": {"decision_rule": [0.5, 0.5]},
+}
+
+
+@pytest.mark.parametrize(("message", "params"), ERRORS.items())
+def test_what_does_not_fit_is_an_error_before_training(message, params):
+    clf = classifier(**params)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, Y)
+    assert not hasattr(clf, "model_")
+
+
+def test_classes_take_neither():
+    classes = Y.sum(axis=1)
+    with pytest.raises(ValueError, match="decision_rule must be None for classes that exclude"):
+        classifier(decision_rule=0.3).fit(X, classes)
+    with pytest.raises(ValueError, match="does not fit 1-D labels"):
+        classifier(loss="zlpr").fit(X, classes)
+    with pytest.raises(ValueError, match="does not fit an indicator with exclusive=True"):
+        classifier(loss="focal", exclusive=True).fit(X, np.eye(5, dtype=int)[classes])

@@ -1,0 +1,117 @@
+"""Multi-label scores of the validation rows in the logs."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skmultilabel_keras import KerasMultiLabelClassifier, metrics
+from skmultilabel_keras._monitoring import improvement_of
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 5)).astype(np.float32)
+Y = (X[:, :4] + RNG.normal(size=(120, 4)) > [0.0, 1.0, -1.0, 0.5]).astype(int)
+TRAIN, HELD_OUT = slice(0, 80), slice(80, 120)
+
+
+def classifier(**params):
+    defaults = {"random_state": 0, "epochs": 4, "batch_size": 16}
+    return KerasMultiLabelClassifier(**{**defaults, **params})
+
+
+def fit(clf, X=X, y=Y, weight=None):
+    held_out = (X[HELD_OUT], y[HELD_OUT])
+    return clf.fit(
+        X[TRAIN], y[TRAIN], validation_data=held_out if weight is None else (*held_out, weight)
+    )
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_logs_are_what_the_metrics_say_of_the_last_weights(engine, make):
+    names = ["f1_micro", "hamming_loss", "neg_hamming_loss", "label_ranking_loss", "roc_auc_macro"]
+    clf = fit(classifier(metrics=names, engine=engine), make(X), make(Y))
+    assert clf.engine_.name == ("keras" if engine == "keras" else "shared")
+    assert all(len(clf.history_[f"val_{name}"]) == 4 for name in names)
+    assert "f1_micro" not in clf.history_
+    last = {name: clf.history_[f"val_{name}"][-1] for name in names}
+    y_score, y_pred = clf.predict_proba(X[HELD_OUT]), Y[HELD_OUT] * 0 + clf.predict(X[HELD_OUT])
+    assert last["f1_micro"] == metrics.f1_score(Y[HELD_OUT], y_pred, average="micro")
+    assert last["hamming_loss"] == metrics.hamming_loss(Y[HELD_OUT], y_pred)
+    assert last["neg_hamming_loss"] == -last["hamming_loss"]
+    assert last["label_ranking_loss"] == pytest.approx(
+        metrics.label_ranking_loss(Y[HELD_OUT], y_score)
+    )
+    assert last["roc_auc_macro"] == pytest.approx(
+        metrics.roc_auc(Y[HELD_OUT], y_score, average="macro")
+    )
+
+
+def test_they_stand_beside_metrics_of_keras_and_train_alike():
+    clf = fit(classifier(metrics=["accuracy", "f1_macro"]))
+    plain = fit(classifier())
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "val_f1_macro"} == set(clf.history_)
+    assert clf.history_["loss"] == pytest.approx(plain.history_["loss"])
+    assert list(fit(classifier(metrics="f1_macro")).history_)[-1] == "val_f1_macro"
+
+
+def test_decision_rules_and_missing_labels_are_seen():
+    y = Y.astype(float)
+    y[::4, 1] = np.nan
+    clf = fit(classifier(metrics=["f1_samples"], decision_rule="example_f"), y=y)
+    expected = metrics.f1_score(y[HELD_OUT], clf.predict(X[HELD_OUT]), average="samples")
+    assert clf.history_["val_f1_samples"][-1] == pytest.approx(expected)
+
+
+def test_weights_of_validation_rows_count():
+    weight = np.repeat([0.0, 1.0], 20)
+    clf = fit(classifier(metrics=["hamming_loss"]), weight=weight)
+    expected = metrics.hamming_loss(Y[100:], clf.predict(X[100:]))
+    assert clf.history_["val_hamming_loss"][-1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "monitor", ["val_f1_micro", "val_hamming_loss", "val_loss", "val_accuracy"]
+)
+def test_early_stopping_takes_the_best_weights_back(monitor):
+    asked = ["accuracy"] if monitor == "val_accuracy" else None
+    clf = classifier(
+        early_stopping=True, monitor=monitor, n_iter_no_change=3, epochs=40, metrics=asked
+    )
+    fit(clf.set_params(optimizer__learning_rate=0.05))
+    watched = clf.history_[monitor]
+    best = min if monitor in ("val_hamming_loss", "val_loss") else max
+    assert len(watched) < 40
+    assert watched.index(best(watched)) == len(watched) - 4
+    if monitor == "val_f1_micro":
+        found = metrics.f1_score(Y[HELD_OUT], clf.predict(X[HELD_OUT]), average="micro")
+        assert found == best(watched)
+
+
+def test_epochs_without_evaluation_have_no_scores():
+    clf = fit(classifier(metrics=["f1_micro"], fit__validation_freq=2))
+    assert len(clf.history_["val_f1_micro"]) == len(clf.history_["val_loss"]) == 2
+
+
+def test_a_split_is_enough():
+    clf = classifier(metrics=["f1_micro"], validation_split=0.2).fit(X, Y)
+    assert len(clf.history_["val_f1_micro"]) == 4
+
+
+def test_partial_fit_has_no_validation_rows():
+    clf = classifier(metrics=["f1_micro"]).partial_fit(X, Y)
+    assert set(clf.history_) == {"loss"}
+
+
+def test_modes():
+    assert improvement_of("val_loss") == "min"
+    assert improvement_of("val_f1_micro") == "max"
+    assert improvement_of("val_hamming_loss") == "min"
+    assert improvement_of("val_neg_hamming_loss") == "max"
+    assert improvement_of("val_accuracy") == "auto"
+
+
+def test_what_cannot_be_computed():
+    with pytest.raises(ValueError, match="computed on validation rows, of which there are none"):
+        classifier(metrics=["f1_micro"]).fit(X, Y)
+    with pytest.raises(ValueError, match=r"metrics \['f1_micro'\] are for label indicators"):
+        fit(classifier(metrics=["f1_micro"]), y=Y[:, 0])
