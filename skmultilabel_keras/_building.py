@@ -221,8 +221,9 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
         routed = params_behind(params, "optimizer")
         options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
     loss, routed = params["loss"], params_behind(params, "loss")
-    asked = routed and loss is not None
-    options["loss"] = unflatten_params(loss_class(loss), routed) if asked else copy.copy(loss)
+    kind = loss_class(loss)
+    asked = (routed and loss is not None) or kind in losses.LOSSES.values()
+    options["loss"] = unflatten_params(kind, routed) if asked else copy.copy(loss)
     metrics = options["metrics"] = keras_metrics(params["metrics"])
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
@@ -256,6 +257,10 @@ def compile_network(
         What the targets are.
     """
     compiled_loss = network.loss if network.compiled else None
+    if isinstance(compiled_loss, losses.LabelLoss):
+        # A fit tells its loss of weights and missing labels, and the user's is to stay as it is.
+        compiled_loss = copy.copy(compiled_loss)
+        network.compile(**compile_arguments(network) | {"loss": compiled_loss})
     if network.compiled and not _compiles_as_asked(model):
         _check_nothing_dropped(params)
     if compiled_loss is None:
@@ -348,7 +353,7 @@ def inform_loss(
     network : keras.Model
         Compiled network, whose loss is of this fit alone.
     label_weight : ndarray of shape (2, n_labels) or None
-        Weights of the labels, from ``class_weight``.
+        Weights of the labels.
     label_prior : ndarray of shape (n_labels,) or None
         Shares of the labels, for a loss that waits for them.
     lacks_labels : bool
@@ -361,14 +366,9 @@ def inform_loss(
     ValueError
         If the loss or a metric has no use for one of these.
     """
+    _check_metrics_know(network, lacks_labels)
     loss = network.loss
-    if isinstance(loss, losses.LabelLoss):
-        loss.may_lack = lacks_labels
-        if label_weight is not None:
-            loss.label_weight = label_weight
-        if needs_prior(loss):
-            loss.prior = label_prior
-    else:
+    if not isinstance(loss, losses.LabelLoss):
         needs = {
             "NaN in y, for missing labels,": lacks_labels,
             "class_weight": label_weight is not None,
@@ -380,11 +380,36 @@ def inform_loss(
                 f"compiled with {loss!r}. Leave out the loss or pass one of "
                 f"{sorted(losses.LOSSES)}, and end the network without activation."
             )
-    if lacks_labels and compile_arguments(network).get("metrics"):
+        return
+    known: dict[str, Any] = {"may_lack": lacks_labels, "label_weight": label_weight}
+    if needs_prior(loss):
+        known["prior"] = label_prior
+    if any(not np.array_equal(getattr(loss, name), value) for name, value in known.items()):
+        # Functions that Keras keeps were traced with what the loss knew then.
+        network.train_function = network.test_function = None
+    for name, value in known.items():
+        setattr(loss, name, value)
+    _check_lengths(loss, network.output_shape[-1])
+
+
+def _check_metrics_know(network: keras.Model, lacks_labels: bool) -> None:
+    options = compile_arguments(network)
+    if lacks_labels and (options.get("metrics") or options.get("weighted_metrics")):
         raise ValueError(
             "metrics must hold none of Keras' own where labels are missing (NaN in y): they cannot "
             "leave them out. Names of skmultilabel_keras.metrics.multilabel_scorers can."
         )
+
+
+def _check_lengths(loss: losses.LabelLoss, n_labels: int) -> None:
+    """Raise unless a loss has one number for each label."""
+    for name in ("label_weight", "prior"):
+        values = getattr(loss, name, None)
+        if values is not None and np.shape(values)[-1] != n_labels:
+            raise ValueError(
+                f"loss__{name} must have one number for each of the {n_labels} labels; got shape "
+                f"{np.shape(values)}."
+            )
 
 
 def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:

@@ -36,7 +36,7 @@ from skmultilabel_keras._building import (
 from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
 from skmultilabel_keras._compat import isolated_build
 from skmultilabel_keras._heads import Reading, count_units
-from skmultilabel_keras._monitoring import ValidationScores, improvement_of
+from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
 from skmultilabel_keras._parameters import (
     FIT_OPTIONS,
     PARAMETER_CONSTRAINTS,
@@ -130,8 +130,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     class_weight : dict, "balanced", array-like of shape (n_labels,) or None, default=None
         For a label indicator, weights of its labels inside the loss: a number for each label;
         ``{label: weight}`` or ``{label: {0: w0, 1: w1}}``, with 1 for all others; or "balanced",
-        which gives the entries 0 and 1 of each label the same weight in all. For 1-D targets,
-        weights of the classes as in scikit-learn.
+        which gives the entries 0 and 1 of each label the same weight in all. With
+        ``exclusive=True`` the same forms weigh rows by their class. For 1-D targets, weights of
+        the classes as in scikit-learn.
     decision_rule : float, array-like of shape (n_labels,), str or DecisionRule, default=None
         What makes labels of probabilities in ``predict``: a threshold, one for each label, the
         name of a rule ("example_f", "top_k", ...), or a rule of
@@ -213,6 +214,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     model_: keras.Model
     _built_with: dict[str, Any]
     _label_prior: np.ndarray | None
+    decision_rule_: DecisionRule | None
 
     def __init__(
         self,
@@ -344,11 +346,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
-            require_known_labels(rows.y, self.target_encoder_.label_names_)
-            if go_on:
-                self.decision_rule_ = self._learn_rule(rows)
-            else:
-                self._build(rows)
+            require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
+            if not go_on:
+                self._build()
+            self._learn_labels(rows)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
@@ -396,14 +397,20 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
             options |= {"epochs": 1, "initial_epoch": self.current_epoch}
-            if self.class_weight == "balanced":
+            if isinstance(self.class_weight, str):
                 raise ValueError(
                     "partial_fit cannot tell how often classes and labels occur; pass class_weight "
                     "as a dict instead of 'balanced'."
                 )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
-                self._build(rows)
+                self._build()
+            self._learn_labels(rows)
+            if self.decision_rule_ is not None and self.decision_rule_.learns:
+                raise ValueError(
+                    "partial_fit cannot tell which label sets there are; decision_rule must be one "
+                    f"that learns nothing, got {self.decision_rule!r}."
+                )
             rows = self._encode(rows, options)
             self._train(rows, None, options, go_on=go_on, keep_history=True)
         return self
@@ -426,7 +433,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=False):
             self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
-            self._build(rows)
+            self._build()
+            self._learn_labels(rows)
             self._set_scalers(rows)
         return self
 
@@ -494,19 +502,24 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self.X_dtype_ = X.dtype
             self._sparse_input = sparse.issparse(X)
         encoded = self.target_encoder_.transform(y)
-        indicator = self.target_encoder_.meaning_ == "indicator"
-        n_labels = self.target_encoder_.n_labels_ if indicator else None
+        independent = self._targets() == "independent"
+        n_labels = self.target_encoder_.n_labels_ if independent else None
         weight = check_sample_weight(sample_weight, X.shape[0], n_labels)
-        if self.class_weight is not None and not indicator:
+        if self.class_weight is not None and not independent:
             weight = self._weigh_classes(encoded, weight)
         if weight is None:
             return Rows(X, encoded, None, np.arange(X.shape[0]))
         counts = weight.any(axis=1) if weight.ndim == 2 else weight > 0
         return Rows(X, encoded, weight, np.flatnonzero(counts))
 
-    def _weigh_classes(self, encoded: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray:
         """Return weights of rows that hold those of their classes."""
         encoder = self.target_encoder_
+        if encoder.meaning_ == "indicator":
+            by_class = (
+                encoded @ resolve_label_weight(self.class_weight, encoded, encoder.label_names_)[1]
+            )
+            return by_class if weight is None else weight * by_class
         if not isinstance(self.class_weight, (str, Mapping)):
             raise ValueError(
                 "class_weight must be a dict or 'balanced' for 1-D classes; got "
@@ -521,17 +534,22 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         return weight
 
-    def _weigh_labels(self, rows: Rows) -> np.ndarray | None:
-        """Return the weights of labels that the loss is to use, None for equal ones."""
-        encoder = self.target_encoder_
-        if self.class_weight is None or encoder.meaning_ == "classes":
-            return None
-        return resolve_label_weight(self.class_weight, rows.y[rows.index], encoder.label_names_)
+    def _learn_labels(self, rows: Rows) -> None:
+        """Learn from the labels what their weights are and what decides."""
+        self._label_weight = None
+        if self.class_weight is not None and self._targets() == "independent":
+            if self._own_label_weight is not None:
+                raise ValueError(
+                    "class_weight must be None where the loss has a label_weight of its own; got "
+                    f"{self.class_weight!r}. Leave out one of them."
+                )
+            names = self.target_encoder_.label_names_
+            self._label_weight = resolve_label_weight(self.class_weight, rows.y[rows.index], names)
+        self.decision_rule_ = self._learn_rule(rows)
 
     def _learn_rule(self, rows: Rows) -> DecisionRule | None:
         """Return the rule that is asked for, which may learn from the training labels."""
-        params = self.get_params()
-        routed = params_behind(params, "decision_rule")
+        routed = params_behind(self.get_params(), "decision_rule")
         if self.decision_rule is None and not routed:
             return None
         if self._targets() != "independent":
@@ -555,16 +573,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         parts = [rows] if validation is None else [rows, validation]
         inform_loss(
             self.model_,
-            label_weight=self._label_weight,
+            label_weight=self._own_label_weight
+            if self._label_weight is None
+            else self._label_weight,
             label_prior=self._label_prior,
             lacks_labels=any(has_missing(part.y) for part in parts),
             weighs_entries=any(part.weighs_entries for part in parts),
         )
 
-    def _build(self, rows: Rows) -> None:
+    def _build(self) -> None:
         """Build and compile a fresh network, from the seed alone."""
-        self._label_weight, self._label_prior = self._weigh_labels(rows), None
-        self.decision_rule_ = self._learn_rule(rows)
+        self._label_prior = None
         encoder = self.target_encoder_
         self._seed = resolve_seed(self.random_state)
         self.n_labels_ = encoder.n_labels_
@@ -586,6 +605,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._reading: Reading = compile_network(
                 self.model_, model, params, meta, self._targets()
             )
+        self._own_label_weight = getattr(self.model_.loss, "label_weight", None)
         self._functions = NetworkFunctions(self.model_)
 
     def _targets(self) -> str:
@@ -618,7 +638,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         one_batch = len(rows) <= _batch_size(options["batch_size"], len(rows))
         if not (options["shuffle"] and one_batch):
             return rows
-        return rows.sort_by_content(merge=is_sum_over_rows(self.model_))
+        merge = is_sum_over_rows(self.model_) and not has_missing(rows.y)
+        return rows.sort_by_content(merge=merge)
 
     def _set_aside(
         self, rows: Rows, options: Mapping[str, Any], validation_data: tuple[Any, ...] | None
@@ -693,14 +714,18 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if self._targets() not in ("independent", "one_hot"):
             raise ValueError(f"metrics {names} are for label indicators; y holds 1-D classes.")
         rows, weight = validation.index, validation.weight
-        weight = None if weight is None or validation.weighs_entries else weight[rows]
         X, y = validation.X[rows], validation.y[rows]
+        if weight is not None and validation.weighs_entries:
+            y = np.where(weight[rows] > 0, y.toarray() if sparse.issparse(y) else y, np.nan)
+            weight = None
+        weight = None if weight is None else weight[rows]
         return [ValidationScores(names, X, y, weight, self._respond)]
 
     def _stoppers(self) -> list[keras.callbacks.Callback]:
         """Return the callback that stops early, if that is asked for."""
         if not self.early_stopping:
             return []
+        check_monitor(self.monitor, self.model_)
         return [
             keras.callbacks.EarlyStopping(
                 monitor=self.monitor,
@@ -710,13 +735,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         ]
 
-    def _respond(self, X: Any) -> dict[str, np.ndarray]:
-        """Return what the methods of these names return for checked features."""
+    def _respond(self, X: Any) -> dict[str, Callable[[], np.ndarray]]:
+        """Return functions that return what the methods of their names do for checked features."""
         outputs = predict_outputs(self._functions, X, self._reading.n_units)
         return {
-            "decision_function": self._reading.logits(outputs),
-            "predict_proba": self._reading.probabilities(outputs),
-            "predict": self._decide(outputs.copy()),
+            "decision_function": lambda: self._reading.logits(outputs),
+            "predict_proba": lambda: self._reading.probabilities(outputs),
+            "predict": lambda: self._decide(outputs.copy()),
         }
 
     def _read_validation(self, data: tuple[Any, ...]) -> Rows:

@@ -12,10 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._parameters import score_recipe
+from skmultilabel_keras._validation import nearest_names
+from skmultilabel_keras.metrics import SCORER_NAMES
 
-# From features to label sets or scores, by the name of the estimator's method.
-Respond = Callable[[Any], dict[str, np.ndarray]]
+# From features to functions that return label sets or scores, by the estimator's methods.
+Respond = Callable[[Any], dict[str, Callable[[], np.ndarray]]]
 
 
 class ValidationScores(keras.callbacks.Callback):
@@ -34,8 +37,8 @@ class ValidationScores(keras.callbacks.Callback):
     sample_weight : ndarray of shape (n_samples,) or None
         Weights of the rows.
     respond : callable
-        Returns "predict", "predict_proba" and "decision_function" for rows, from the weights that
-        the network has.
+        Returns functions named "predict", "predict_proba" and "decision_function", for rows and
+        the weights that the network has.
     """
 
     def __init__(
@@ -52,13 +55,40 @@ class ValidationScores(keras.callbacks.Callback):
         """Add the scores, if there was an evaluation after this epoch."""
         if logs is None or "val_loss" not in logs:
             return
-        responses = self._respond(self._X)
+        respond = self._respond(self._X)
+        methods = {recipe.methods[0] for recipe in self._recipes.values()}
+        responses = {method: respond[method]() for method in methods}
         for name, recipe in self._recipes.items():
             response = responses[recipe.methods[0]]
             value = recipe.evaluate(self._y, response, sample_weight=self._sample_weight)
             # A loss by its own name is a loss: less is better.
             negate = not recipe.greater_is_better and not name.startswith("neg_")
             logs[f"val_{name}"] = -value if negate else value
+
+
+def check_monitor(monitor: str, network: keras.Model) -> None:
+    """Raise for an entry that the logs of a compiled network will not have.
+
+    Raises
+    ------
+    ValueError
+        With the nearest entries.
+    """
+    options = compile_arguments(network)
+    listed = keras.tree.flatten([options.get("metrics"), options.get("weighted_metrics")])
+    names = ["loss", *(getattr(item, "name", item) for item in listed if item is not None)]
+    legal = [*names, *(f"val_{name}" for name in names)]
+    is_score = monitor.startswith("val_") and score_recipe(monitor.removeprefix("val_"))
+    if monitor not in legal and not is_score:
+        scores = [f"val_{name}" for scorer in SCORER_NAMES for name in _both(scorer)]
+        raise ValueError(
+            f"monitor must be an entry of the logs; got {monitor!r}. "
+            f"{nearest_names(monitor, [*legal, *scores])}"
+        )
+
+
+def _both(scorer: str) -> set[str]:
+    return {scorer, scorer.removeprefix("neg_")}
 
 
 def improvement_of(monitor: str) -> str:

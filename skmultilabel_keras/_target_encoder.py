@@ -50,12 +50,14 @@ class _Targets:
     """A target read from its container.
 
     ``values`` is a 1-D array ("classes"), a 2-D array ("dense", "frame"), a CSR container
-    ("sparse") or a list of label collections ("lists"); ``names`` are a DataFrame's columns.
+    ("sparse") or a list of label collections ("lists"); ``names`` are a DataFrame's columns, and
+    ``dtype`` is that of predictions where ``values`` does not tell.
     """
 
     container: str
     values: Any
     names: np.ndarray | None = None
+    dtype: Any = None
 
 
 class TargetEncoder(BaseEstimator):
@@ -102,8 +104,8 @@ class TargetEncoder(BaseEstimator):
             self._dtype = np.dtype(np.int64)
         else:
             self.label_names_ = _indicator_names(targets, declared)
-            kind = targets.values.dtype.kind
-            self._dtype = targets.values.dtype if kind in "biuf" else np.dtype(np.int64)
+            dtype = np.dtype(targets.dtype or targets.values.dtype)
+            self._dtype = dtype if dtype.kind in "biuf" else np.dtype(np.int64)
         self._sparse_array = isinstance(targets.values, sparse.sparray)
         self.n_labels_ = len(self.label_names_)
         return self
@@ -260,10 +262,13 @@ def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) ->
     if sparse.issparse(y):
         return _Targets("sparse", _read_sparse(y))
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        y = _read_masked(y)
+        return _Targets("dense", _read_masked(y), dtype=y.dtype)
     if hasattr(y, "columns") and hasattr(y, "dtypes"):
         names = _name_array(y.columns)
-        return _Targets("frame", _read_frame(y), names)
+        floats = all(getattr(dtype, "kind", "O") == "f" for dtype in y.dtypes)
+        values = _read_frame(y)
+        # Not by the values: a fold may lack none of the labels that others lack.
+        return _Targets("frame", values, names, values.dtype if floats else np.int64)
     if isinstance(y, (str, bytes, dict, *_SET_TYPES)):
         raise ValueError(
             f"y must be an array, a DataFrame, a sparse matrix or a list with one entry for each "

@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
 from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
+from skmultilabel_keras.losses import BinaryCrossentropy
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 5)).astype(np.float32)
@@ -154,6 +155,49 @@ def test_a_failing_form_leaves_a_fitted_estimator_alone():
     with pytest.raises(ValueError, match="class_weight"):
         clf.set_params(class_weight={"x": 1}).fit(X, Y)
     assert np.array_equal(clf.predict_proba(X), before)
+
+
+def test_training_that_goes_on_takes_changes():
+    clf = classifier(warm_start=True, epochs=1).fit(X, Y)
+    clf.set_params(class_weight=[1, 9, 1]).fit(X, Y)
+    assert clf.model_.loss.label_weight[0].tolist() == [1, 9, 1]
+    clf.set_params(class_weight=None).fit(X, Y)
+    assert clf.model_.loss.label_weight is None
+    classifier(class_weight=np.array([1.0, 5.0, 1.0])).partial_fit(X, Y)
+
+
+def test_a_loss_of_a_model_function_stays_as_it_is():
+    loss = BinaryCrossentropy()
+
+    def build(meta):
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+        model.compile("adam", loss)
+        return model
+
+    weighed = classifier(model=build, class_weight=[1, 5, 1]).fit(X, Y)
+    assert loss.label_weight is None
+    plain = classifier(model=build).fit(X, Y)
+    assert plain.model_.loss.label_weight is None
+    assert not np.array_equal(weighed.predict_proba(X), plain.predict_proba(X))
+
+
+def test_a_loss_with_weights_of_its_own_takes_no_others():
+    loss = BinaryCrossentropy(label_weight=[1, 5, 1])
+    assert classifier(loss=loss).fit(X, Y).model_.loss.label_weight[0].tolist() == [1, 5, 1]
+    with pytest.raises(ValueError, match="class_weight must be None where the loss has"):
+        classifier(loss=loss, class_weight={2: 2.0}).fit(X, Y)
+    with pytest.raises(ValueError, match="loss__label_weight must have one number for each of"):
+        classifier(loss__label_weight=[2.0]).fit(X, Y)
+
+
+def test_exclusive_classes_are_weighed_by_rows():
+    classes = np.argmax(X[:, :3], axis=1)
+    one_hot = np.eye(3, dtype=int)[classes]
+    form = {0: 3.0, 2: 0.5}
+    ours = classifier(exclusive=True, class_weight=form).fit(X, one_hot)
+    rows = np.array([3.0, 1.0, 0.5])[classes]
+    theirs = classifier(exclusive=True).fit(X, one_hot, sample_weight=rows)
+    assert np.array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
 def test_clones_keep_the_form():

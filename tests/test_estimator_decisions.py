@@ -156,6 +156,24 @@ def test_what_does_not_fit_is_an_error_before_training(message, params):
     assert not hasattr(clf, "model_")
 
 
+def test_partial_fit_takes_rules_that_learn_nothing():
+    clf = classifier(decision_rule=0.3).partial_fit(X, Y)
+    clf.set_params(decision_rule=0.6).partial_fit(X, Y)
+    assert np.array_equal(clf.predict(X), clf.predict_proba(X) > 0.6)
+    with pytest.raises(ValueError, match="partial_fit cannot tell which label sets there are"):
+        classifier(decision_rule="subset_accuracy").partial_fit(X, Y)
+
+
+def test_names_of_losses_reach_functions_that_compile():
+    def build(meta, compile_kwargs):
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
+        model.compile(**compile_kwargs)
+        return model
+
+    for params in ({"loss": "focal"}, {"loss": "focal", "loss__gamma": 1.0}):
+        assert classifier(model=build, **params).fit(X, Y).model_.loss.name == "focal"
+
+
 def test_classes_take_neither():
     classes = Y.sum(axis=1)
     with pytest.raises(ValueError, match="decision_rule must be None for classes that exclude"):

@@ -225,7 +225,10 @@ def test_weights_of_entries(make):
 
 @EVERY
 def test_weights_of_labels_are_weights_of_their_entries(make):
+    """Up to the weights that labels have in a mean over labels, which soft F1 is."""
     y, z = draw()
+    if make is SoftF1:
+        return
     weight = np.array([[0.5, 1, 2, 0], [3, 1, 0.2, 1]], dtype=np.float32)
     of_entries = np.where(y == 1, weight[1], weight[0])
     assert float(make(label_weight=weight)(y, z)) == pytest.approx(
@@ -234,6 +237,26 @@ def test_weights_of_labels_are_weights_of_their_entries(make):
     assert float(make(label_weight=weight[0])(y, z)) == pytest.approx(
         float(make(label_weight=np.stack([weight[0]] * 2))(y, z)), rel=1e-6
     )
+
+
+def test_weights_of_labels_count_in_soft_f1():
+    y, z = draw(20)
+    alone = [float(SoftF1()(y[:, [i]], z[:, [i]])) for i in range(N_LABELS)]
+    weight = np.array([3.0, 0, 1, 2])
+    expected = np.average(alone, weights=weight)
+    assert float(SoftF1(label_weight=weight)(y, z)) == pytest.approx(expected, rel=1e-5)
+    y[:, 1] = np.nan  # of which nothing is known
+    assert float(SoftF1(label_weight=weight)(y, z)) == pytest.approx(expected, rel=1e-5)
+    known = np.average(np.delete(alone, 1))
+    assert float(SoftF1()(y, z)) == pytest.approx(known, rel=1e-5)
+
+
+@BY_ROWS
+def test_entries_of_equal_weight_are_a_row_of_that_weight(make):
+    y, z = draw()
+    weight = np.array([1, 2, 0, 0.5, 3], dtype=np.float32)
+    of_entries = np.repeat(weight[:, None], N_LABELS, axis=1)
+    assert float(make()(y, z, of_entries)) == pytest.approx(float(make()(y, z, weight)), rel=1e-5)
 
 
 @EVERY

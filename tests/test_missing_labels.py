@@ -100,6 +100,23 @@ def test_partial_fit_pickles_and_goes_on():
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
+def test_keras_fit_takes_missing_labels_later():
+    """Keras keeps the functions that it traced in the first call."""
+    clf = classifier(engine="keras").partial_fit(X, Y)
+    clf.partial_fit(X, Y_LACKING)
+    assert np.isfinite(clf.history_["loss"]).all()
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean"])
+def test_predictions_have_one_dtype_whatever_a_fold_lacks(dtype):
+    frame = as_nullable(dtype)
+    folds = [frame, frame[~LACKING.any(axis=1)]]
+    for fold in folds:
+        assert classifier(epochs=1).fit(X[fold.index], fold).predict(X).dtype == np.int64
+    masked = np.ma.array(Y.astype(np.int8), mask=LACKING)
+    assert classifier(epochs=1).fit(X, masked).predict(X).dtype == np.int8
+
+
 def test_with_and_without_missing_labels_are_two_functions():
     clear_compile_cache()
     for y in (Y, Y_LACKING, Y[:40], Y_LACKING[:40]):

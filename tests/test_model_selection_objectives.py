@@ -29,6 +29,10 @@ BETAS = [0.5, 1.0, 2.0]
 MORE_EXAMPLES = settings(max_examples=120)
 
 
+def _name_of(value):
+    return getattr(value, "__name__", str(value))
+
+
 class Given(ClassifierMixin, BaseEstimator):
     """Probabilities are features."""
 
@@ -311,7 +315,7 @@ def make_scored(n_samples=60, n_labels=4, seed=0, missing=0.0):
     return np.where(rng.random(y.shape) < missing, np.nan, y), score
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=_name_of)
 class TestLaws:
     def test_permuting_labels_permutes_thresholds(self, objective):
         y, score = make_scored()
@@ -374,7 +378,7 @@ class TestLaws:
 
 
 @pytest.mark.parametrize(
-    "objective", [o for o in OBJECTIVES if o is not sk.accuracy_score], ids=str
+    "objective", [o for o in OBJECTIVES if o is not sk.accuracy_score], ids=_name_of
 )
 class TestWeightsAndMissingLabels:
     def test_a_weight_is_a_number_of_rows(self, objective):
@@ -409,7 +413,7 @@ class TestWeightsAndMissingLabels:
         assert one.best_score_ == pytest.approx(two.best_score_)
 
 
-@pytest.mark.parametrize("objective", PER_LABEL, ids=str)
+@pytest.mark.parametrize("objective", PER_LABEL, ids=_name_of)
 class TestLabelsApart:
     def test_labels_do_not_disturb_each_other(self, objective):
         y, score = make_scored(missing=0.2)

@@ -110,6 +110,23 @@ def test_modes():
     assert improvement_of("val_accuracy") == "auto"
 
 
+def test_entries_of_weight_zero_count_in_no_score():
+    weight = np.ones((40, 4))
+    weight[:, 2] = 0
+    clf = fit(classifier(metrics=["hamming_loss"]), weight=weight)
+    kept = [0, 1, 3]
+    predicted = clf.predict(X[HELD_OUT])[:, kept]
+    expected = metrics.hamming_loss(Y[HELD_OUT][:, kept], predicted)
+    assert clf.history_["val_hamming_loss"][-1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("monitor", ["val_f1_mirco", "f1_micro", "val_acuracy"])
+def test_what_cannot_be_watched(monitor):
+    clf = classifier(early_stopping=True, monitor=monitor, metrics=["accuracy"])
+    with pytest.raises(ValueError, match=f"monitor must be .* got '{monitor}'. Did you mean 'val"):
+        fit(clf)
+
+
 def test_what_cannot_be_computed():
     with pytest.raises(ValueError, match="computed on validation rows, of which there are none"):
         classifier(metrics=["f1_micro"]).fit(X, Y)

@@ -781,7 +781,7 @@ def test_missing_labels_are_nan(container):
 @pytest.mark.parametrize("container", [lambda y: y.astype(object), sparse.csr_array])
 def test_missing_labels_are_refused_where_they_cannot_be(container):
     y = with_value(np.nan, dtype=np.float64)
-    with pytest.raises(ValueError, match="NaN, first for label 1.*neither sparse nor of objects"):
+    with pytest.raises(ValueError, match=r"NaN, first for label 1.*neither sparse nor of objects"):
         fit_transform(container(y))
 
 

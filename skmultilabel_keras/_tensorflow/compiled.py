@@ -87,8 +87,9 @@ class CompiledEpochs:
         if key is None or engine.name == "own":
             self._program = own_program(model, layouts, jit_compile=engine.jit_compile)
         else:
+            evaluation_size = 0 if evaluation is None else evaluation.batch_size
             self._program = shared_program(
-                model, key, layouts, batch_size, jit_compile=engine.jit_compile
+                model, key, layouts, batch_size, evaluation_size, jit_compile=engine.jit_compile
             )
         self.state = self._program.state
         self._data = placed[0].parts

@@ -57,10 +57,10 @@ class Program:
 
 
 class _Shared(NamedTuple):
-    """What fits share: a function, and its pace for each batch size."""
+    """What fits share: a function, and its pace for batch sizes of training and evaluation."""
 
     function: Any
-    paces: defaultdict[int, Pace]
+    paces: defaultdict[tuple[int, int], Pace]
 
 
 def shared_program(
@@ -68,6 +68,7 @@ def shared_program(
     key: str,
     layouts: Sequence[BatchLayout],
     batch_size: int,
+    evaluation_size: int,
     *,
     jit_compile: bool,
 ) -> Program:
@@ -83,6 +84,8 @@ def shared_program(
         Those of the training rows and, if there are any, the evaluated ones.
     batch_size : int
         Rows per step, which XLA has to know.
+    evaluation_size : int
+        Rows per step of an evaluation, 0 for none.
     jit_compile : bool
         Whether full batches run through XLA.
     """
@@ -129,7 +132,7 @@ def shared_program(
         values={name: tf.constant(value) for name, value in values.items()},
         one_thread=one_thread,
         # A step through XLA takes another time.
-        pace=Pace() if jit_compile else epochs.paces[batch_size],
+        pace=Pace() if jit_compile else epochs.paces[batch_size, evaluation_size],
     )
 
 

@@ -203,7 +203,7 @@ def _describe_training(model: keras.Model) -> list[Any]:
     if _smoothing(model.loss):
         arguments[0]["label_smoothing"] = config["loss"]["config"]["label_smoothing"] = True
     for name in _loss_values(model.loss):
-        config["loss"]["config"][name] = True
+        config["loss"]["config"][name] = list(np.shape(getattr(model.loss, name)))
     return [config, arguments]
 
 

@@ -94,6 +94,11 @@ class DecisionRule(BaseEstimator, ABC):
         """
         return self._decide(check_scores(y_score, self._needs_probabilities))
 
+    @property
+    def learns(self) -> bool:
+        """Whether ``fit`` learns from labels."""
+        return type(self)._learn is not DecisionRule._learn
+
     def _learn(self, y_true: sparse.csr_array) -> None:
         """Learn from the rows without missing labels."""
         return

@@ -139,11 +139,14 @@ class RowLoss(LabelLoss):
 
     def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
         of_rows = weight is not None and weight.shape[-1] == 1
-        entry_weight = None if of_rows else weight
-        entries = product(ops.ones_like(z), entry_weight, present, self._weigh_labels(y))
-        rows = self.rows(y, z, entries)
+        entries = product(ops.ones_like(z), None if of_rows else weight, self._weigh_labels(y))
+        entries = product(entries, present)
         known = None if present is None else ops.max(present, axis=-1)
-        rows = product(rows, weight[:, 0] if of_rows else None, known)
+        # Entries that all weigh the same are a row of that weight.
+        count = z.shape[-1] if present is None else ops.maximum(ops.sum(present, axis=-1), 1.0)
+        mean = ops.sum(entries, axis=-1) / count
+        relative = entries / ops.maximum(ops.expand_dims(mean, -1), keras.config.epsilon())
+        rows = product(self.rows(y, z, relative), mean, weight[:, 0] if of_rows else None)
         if self.reduction is None:
             return rows
         if self.reduction == "sum":

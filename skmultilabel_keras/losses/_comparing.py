@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from skmultilabel_keras.losses._base import LabelLoss, RowLoss, product, register
@@ -119,7 +120,12 @@ class SoftF1(LabelLoss):
         w = product(ops.ones_like(z), weight, present, self._weigh_labels(y))
         both = 2.0 * ops.sum(w * y * p, axis=0)
         total = ops.sum(w * (y + p), axis=0)
-        return 1.0 - ops.mean(both / ops.maximum(total, 1e-7))
+        # The weight of a label cancels in its own ratio, so it counts in the mean of these.
+        counted = ops.cast(total > 0, z.dtype)
+        if self.label_weight is not None:
+            counted = counted * ops.mean(ops.cast(self.label_weight, z.dtype), axis=0)
+        f1 = both / ops.where(total > 0, total, ops.ones_like(total))
+        return 1.0 - ops.sum(counted * f1) / ops.maximum(ops.sum(counted), keras.config.epsilon())
 
 
 def _log_one_plus_sum(z: Any, weight: Any) -> Any:

@@ -156,7 +156,7 @@ class Asymmetric(EntrywiseLoss):
     ) -> None:
         check_in("gamma_positive", gamma_positive, 0)
         check_in("gamma_negative", gamma_negative, 0)
-        check_in("clip", clip, 0, 1)
+        check_in("clip", clip, 0, float(np.nextafter(1, 0)))
         super().__init__(name=name, **kwargs)
         self.gamma_positive, self.gamma_negative, self.clip = gamma_positive, gamma_negative, clip
 
@@ -166,7 +166,7 @@ class Asymmetric(EntrywiseLoss):
         positive = _power(1.0 - p, self.gamma_positive) * ops.softplus(-z)
         q = ops.maximum(p - self.clip, 0.0)
         # Without a clip, log(1 - q) has no bound in p, but in z.
-        surprise = -ops.log1p(-q) if self.clip > 0 else ops.softplus(z)
+        surprise = -ops.log(ops.maximum(1.0 - q, 1e-7)) if self.clip > 0 else ops.softplus(z)
         negative = _power(q, self.gamma_negative) * surprise
         return y * positive + (1.0 - y) * negative
 
