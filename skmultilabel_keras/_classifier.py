@@ -108,7 +108,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         logits or probabilities is set from the network's last layer.
     metrics : str, class, callable, keras.metrics.Metric or list of these, default=None
         Logged each epoch, on probabilities. "accuracy" is the one that fits the targets. Names of
-        :func:`~skmultilabel_keras.metrics.multilabel_scorers`, with or without "neg_", are
+        :func:`~skmultilabel_keras.metrics.multilabel_scorers`, with or without ``neg_``, are
         computed on the validation rows after each epoch: "f1_micro" is logged as "val_f1_micro".
     batch_size : int, default=None
         Rows per training step; -1 for all. None takes 64, or a hundredth of the rows up to 512.
@@ -151,7 +151,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     n_iter_no_change : int, default=10
         Epochs without improvement after which early stopping ends training.
     monitor : str, default="val_loss"
-        What early stopping watches: an entry of ``history_``, such as "val_loss", or "val_" and
+        What early stopping watches: an entry of ``history_``, such as "val_loss", or ``val_`` and
         one of the names that ``metrics`` takes.
     engine : {"auto", "keras"}, default="auto"
         What trains the network. "auto" runs whole epochs in one compiled function, shared by all

@@ -88,11 +88,13 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
         ===================  =========================================  ==========================
         method               probability                                learnt
         ===================  =========================================  ==========================
-        "sigmoid"            1 / (1 + exp(-(a s + b))) [1]_             a and b for each label
-        "isotonic"           rises with s, in steps [2]_                the steps for each label
-        "temperature"        1 / (1 + exp(-z / T)) [3]_                 one T for all labels
+        "sigmoid"            1 / (1 + exp(-(a s + b)))                  a and b for each label
+        "isotonic"           rises with s, in steps                     the steps for each label
+        "temperature"        1 / (1 + exp(-z / T))                      one T for all labels
         "label_temperature"  the same                                   T for each label
         ===================  =========================================  ==========================
+
+        Sources: "sigmoid" [1]_, "isotonic" [2]_, temperatures [3]_.
 
         The logit z is what ``decision_function`` returns, or log(p / (1 - p)) of a probability.
         Few rows want few parameters: "isotonic" needs hundreds of rows with the label.
@@ -116,7 +118,7 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Where the estimator has it.
 
     See Also

@@ -120,7 +120,7 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Where the estimator has it.
 
     See Also
