@@ -440,7 +440,7 @@ def test_layers_of_one_name_keep_rates_of_their_own():
             x = keras.Sequential(part, name=name)(x)
         model = keras.Model(inputs, x)
         model.compile("adam", "mse")
-    assert sorted(find_hyperparameters(model).values()) == [0.2, 0.7]
+    assert sorted(find_hyperparameters(model).values()) == pytest.approx([0.2, 0.7])
 
 
 def test_hyperparameters_are_put_back():
@@ -450,7 +450,7 @@ def test_hyperparameters_are_put_back():
         loss=partial(losses.BinaryCrossentropy, label_smoothing=0.1),
     )
     before = find_hyperparameters(model)
-    assert sorted(before.values()) == [0.1, 0.2, 0.3]
+    assert sorted(before.values()) == pytest.approx([0.1, 0.2, 0.3])
 
     def fail():
         with hyperparameters_as(model, dict.fromkeys(before, 0.5)):
