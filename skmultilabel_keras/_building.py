@@ -340,6 +340,7 @@ def needs_prior(loss: Any) -> bool:
 
 def inform_loss(
     network: keras.Model,
+    n_units: int,
     *,
     label_weight: np.ndarray | None,
     label_prior: np.ndarray | None,
@@ -352,6 +353,8 @@ def inform_loss(
     ----------
     network : keras.Model
         Compiled network, whose loss is of this fit alone.
+    n_units : int
+        Number of its outputs.
     label_weight : ndarray of shape (2, n_labels) or None
         Weights of the labels.
     label_prior : ndarray of shape (n_labels,) or None
@@ -389,7 +392,7 @@ def inform_loss(
         network.train_function = network.test_function = None
     for name, value in known.items():
         setattr(loss, name, value)
-    _check_lengths(loss, network.output_shape[-1])
+    _check_lengths(loss, n_units)
 
 
 def _check_metrics_know(network: keras.Model, lacks_labels: bool) -> None:

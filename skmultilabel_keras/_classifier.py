@@ -346,7 +346,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
-            require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
+            if has_missing(rows.y):  # looked at first, as the rows are copied for the check
+                require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
             if not go_on:
                 self._build()
             self._learn_labels(rows)
@@ -573,6 +574,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         parts = [rows] if validation is None else [rows, validation]
         inform_loss(
             self.model_,
+            self._reading.n_units,
             label_weight=self._own_label_weight
             if self._label_weight is None
             else self._label_weight,

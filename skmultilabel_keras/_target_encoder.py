@@ -232,8 +232,6 @@ def has_missing(indicator: Any) -> bool:
 
 def require_known_labels(indicator: Any, names: np.ndarray) -> None:
     """Raise for a label of which no entry is known."""
-    if not has_missing(indicator):
-        return
     unknown = np.isnan(indicator).all(axis=0)
     if unknown.any():
         raise ValueError(

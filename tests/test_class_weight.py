@@ -190,6 +190,21 @@ def test_a_loss_with_weights_of_its_own_takes_no_others():
         classifier(loss__label_weight=[2.0]).fit(X, Y)
 
 
+def test_networks_without_a_graph_take_weights_of_labels():
+    class Network(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = keras.layers.Dense(3)
+
+        def call(self, inputs):
+            return self.last(inputs)
+
+    clf = classifier(
+        model=lambda meta: Network(), loss=BinaryCrossentropy(), class_weight=[1, 5, 1]
+    )
+    assert clf.fit(X, Y).model_.loss.label_weight[0].tolist() == [1, 5, 1]
+
+
 def test_exclusive_classes_are_weighed_by_rows():
     classes = np.argmax(X[:, :3], axis=1)
     one_hot = np.eye(3, dtype=int)[classes]
