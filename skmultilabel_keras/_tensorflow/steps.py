@@ -162,7 +162,11 @@ class StatelessSteps:
 
     def _update_metrics(self, batch: Batch, y_pred: Any, loss: Any) -> None:
         x, y, weight = _unpack(batch)
-        self.model._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
+        # What the tracker, a mean, does with a number and the weight of the batch.
+        tracker = self.model._loss_tracker
+        n_rows = tf.cast(tf.shape(y)[0], tracker.dtype)
+        tracker.total.assign_add(tf.cast(loss, tracker.dtype) * n_rows)
+        tracker.count.assign_add(n_rows)
         self.model.compute_metrics(x, y, y_pred, sample_weight=weight)
 
     def _trained(self, state: Sequence[Any]) -> list[Any]:
