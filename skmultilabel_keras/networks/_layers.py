@@ -1,27 +1,19 @@
-"""Built-in networks: functions ``(meta, ...) -> keras.Model``, the same kind users write.
+"""Layers of the built-in networks, for any Keras model to use.
 
-Owns: the networks that ``model=`` knows by name, and their layers: the one that standardises
-inputs, and dropout with a generator that stays fast in compiled training.
-Does not own: compiling, losses, or the reading of outputs (``_heads``). Networks end without
-activation: their outputs are logits.
-
-``meta`` holds what is known of the data, under SciKeras' names: ``n_features_in_``, ``X_shape_``,
-``n_classes_``, ``target_type_`` and others; ``n_units_``, the number of outputs wanted; and
-``X_sparse_``, whether the rows are sparse: a network with ``keras.Input(..., sparse=True)`` gets
-them as they are, any other one batch by batch as dense rows.
+Owns: the layer that standardises inputs, and dropout with a generator that stays fast in compiled
+training.
+Does not own: networks.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-
-from skmultilabel_keras._validation import nearest_names
 
 # Odd but for the last one, so that (seed, step) and the two sums of _random_bits are one to one.
 _SEED_MULTIPLIERS = np.array([0x9E3779B9, 0x85EBCA6B], dtype=np.uint32)
@@ -188,113 +180,3 @@ def _hash(x: Any) -> Any:
 
 def _xor_shift(x: Any, bits: int) -> Any:
     return keras.ops.bitwise_xor(x, keras.ops.right_shift(x, np.uint32(bits)))
-
-
-def mlp(
-    meta: Mapping[str, Any],
-    *,
-    hidden_layer_sizes: Sequence[int] = (100,),
-    activation: str = "relu",
-    dropout: float = 0.0,
-    standardize: bool = True,
-) -> keras.Model:
-    """Multilayer perceptron.
-
-    Parameters
-    ----------
-    meta : mapping
-        See the module's docstring.
-    hidden_layer_sizes : sequence of int, default=(100,)
-        Units of each hidden layer; empty for none.
-    activation : str, default="relu"
-        Activation of the hidden layers, one of Keras' names.
-    dropout : float, default=0.0
-        Share of the hidden units dropped in each training step, in [0, 1).
-    standardize : bool, default=True
-        Whether inputs are standardised inside the network, with the statistics of the training
-        rows: mean and standard deviation for dense inputs, the largest absolute value (and no
-        shift) for sparse ones. Inputs of more than two dimensions get one mean and one scale.
-
-    Returns
-    -------
-    keras.Model
-        Network whose outputs are logits of shape ``(n_samples, meta["n_units_"])``.
-
-    Examples
-    --------
-    >>> mlp({"X_shape_": (5, 3), "n_units_": 2}, hidden_layer_sizes=(8,)).output_shape
-    (None, 2)
-    """
-    _check_mlp(hidden_layer_sizes, dropout)
-    is_sparse = meta.get("X_sparse_", False)
-    inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
-    x = FeatureScaler(shift=not is_sparse, name="scaler")(inputs) if standardize else inputs
-    if len(inputs.shape) > 2:
-        x = keras.layers.Flatten()(x)
-    for units in hidden_layer_sizes:
-        x = keras.layers.Dense(units, activation=activation)(x)
-        if dropout:
-            x = Dropout(dropout)(x)
-    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], name="logits")(x))
-
-
-def linear(meta: Mapping[str, Any], *, standardize: bool = True) -> keras.Model:
-    """Return a network without hidden layer: one logistic regression per label.
-
-    Parameters
-    ----------
-    meta : mapping
-        See the module's docstring.
-    standardize : bool, default=True
-        As in :func:`mlp`.
-
-    Returns
-    -------
-    keras.Model
-        Network whose outputs are logits of shape ``(n_samples, meta["n_units_"])``.
-
-    Examples
-    --------
-    >>> linear({"X_shape_": (5, 3), "n_units_": 2}).output_shape
-    (None, 2)
-    """
-    return mlp(meta, hidden_layer_sizes=(), standardize=standardize)
-
-
-NETWORKS: dict[str, Callable[..., keras.Model]] = {"auto": mlp, "mlp": mlp, "linear": linear}
-
-
-def resolve_network(name: str) -> Callable[..., keras.Model]:
-    """Return the built-in network of this name.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, with the nearest known ones.
-
-    Examples
-    --------
-    >>> resolve_network("mlp") is mlp
-    True
-    """
-    if name not in NETWORKS:
-        raise ValueError(
-            "model must be the name of a built-in network, a function or a Keras model; got "
-            f"{name!r}. {nearest_names(name, NETWORKS)}"
-        )
-    return NETWORKS[name]
-
-
-def _check_mlp(hidden_layer_sizes: Any, dropout: Any) -> None:
-    sizes = hidden_layer_sizes
-    if not isinstance(sizes, (tuple, list, np.ndarray)) or not all(_is_size(n) for n in sizes):
-        raise ValueError(
-            "model__hidden_layer_sizes must be a tuple or list of integers of at least 1; got "
-            f"{sizes!r}."
-        )
-    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ValueError(f"model__dropout must be a number in [0, 1); got {dropout!r}.")
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 1
