@@ -30,7 +30,7 @@ from skmultilabel_keras._parameters import (
     optimizer_class,
     params_behind,
 )
-from skmultilabel_keras.networks import FeatureScaler, resolve_network
+from skmultilabel_keras.networks import FeatureScaler, LabelPrior, is_for_text, resolve_network
 
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
@@ -128,6 +128,36 @@ def build_network(
     if not network.built:
         network(np.zeros((1, *meta["X_shape_"][1:]), dtype=keras.config.floatx()), training=False)
     return network
+
+
+def split_network(network: keras.Model) -> tuple[Any, keras.Model]:
+    """Return what prepares rows once for a whole fit, and the network that is trained on them.
+
+    A network may consist of a layer with a method ``prepare``, from rows to an array, and a network
+    behind it: then they are those two. All of any other network is trained.
+
+    Returns
+    -------
+    layer : keras.layers.Layer or None
+        The layer with ``prepare``; None where rows are taken as they are.
+    trained : keras.Model
+        The network that is compiled and trained. It shares its layers with ``network``.
+
+    Raises
+    ------
+    ValueError
+        For a network whose input are strings, of which only a layer can make numbers.
+    """
+    layers = getattr(network, "layers", [])
+    if len(layers) == 3 and hasattr(layers[1], "prepare") and isinstance(layers[2], keras.Model):
+        return layers[1], layers[2]
+    if is_for_text(network):
+        raise ValueError(
+            "A network for text must be a TextEncoder and one network behind it, "
+            "keras.Model(texts, network(encoder(texts))), as skmultilabel_keras.networks shows; "
+            f"got the layers {[type(layer).__name__ for layer in layers]}."
+        )
+    return None, network
 
 
 def copy_model(model: keras.Model) -> keras.Model:
@@ -476,7 +506,30 @@ def is_sum_over_rows(network: keras.Model) -> bool:
 
 def find_scalers(network: keras.Model) -> list[FeatureScaler]:
     """Return the layers whose statistics are to be set from the training rows."""
-    return [layer for layer in network._flatten_layers() if isinstance(layer, FeatureScaler)]
+    layers = network._flatten_layers()
+    return [layer for layer in layers if isinstance(layer, FeatureScaler) and layer.trainable]
+
+
+def find_priors(network: keras.Model, n_units: int) -> list[Any]:
+    """Return the biases that are to be set to the logits of the label priors.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not that of an output layer.
+    """
+    found = []
+    for layer in network._flatten_layers():
+        bias = getattr(layer, "bias", None)
+        if bias is None or not isinstance(getattr(layer, "bias_initializer", None), LabelPrior):
+            continue
+        if bias.shape[-1] != n_units:
+            raise ValueError(
+                "bias_initializer=LabelPrior() is for the layer of the outputs, of which there are "
+                f"{n_units}; the layer {layer.name!r} has {bias.shape[-1]} units."
+            )
+        found.append(bias)
+    return found
 
 
 def _output_shapes(

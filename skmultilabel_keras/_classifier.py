@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -24,6 +25,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skmultilabel_keras._building import (
     build_network,
     compile_network,
+    find_priors,
     find_scalers,
     inform_loss,
     is_sum_over_rows,
@@ -32,9 +34,11 @@ from skmultilabel_keras._building import (
     resolve_callbacks,
     resolve_model,
     set_network_state,
+    split_network,
 )
 from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
 from skmultilabel_keras._compat import isolated_build
+from skmultilabel_keras._documents import check_documents
 from skmultilabel_keras._heads import Reading, count_units
 from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
 from skmultilabel_keras._parameters import (
@@ -51,20 +55,22 @@ from skmultilabel_keras._parameters import (
     score_recipe,
 )
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
-from skmultilabel_keras._rows import Rows, feature_statistics
+from skmultilabel_keras._rows import Rows, feature_statistics, prior_logits
 from skmultilabel_keras._target_encoder import (
     TargetEncoder,
     has_missing,
     read_targets,
     require_known_labels,
 )
+from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
-from skmultilabel_keras._tensorflow.training import TrainingPlan, train
+from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hooks, train
 from skmultilabel_keras._validation import check_features, check_sample_weight
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
+from skmultilabel_keras.networks import check_pixels, is_for_text
 
 # Share of the rows that early stopping watches where no share is given, as in scikit-learn.
 _EARLY_STOPPING_SPLIT = 0.1
@@ -180,7 +186,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     n_labels_ : int
         Number of labels or classes.
     n_features_in_ : int
-        Number of features.
+        Number of features; not set for texts.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where ``X`` had string names.
     n_iter_ : int
@@ -212,6 +218,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     _parameter_constraints = PARAMETER_CONSTRAINTS
 
     model_: keras.Model
+    _network: keras.Model  # all of model_, or the part that is trained
     _built_with: dict[str, Any]
     _label_prior: np.ndarray | None
     decision_rule_: DecisionRule | None
@@ -278,8 +285,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         tags.estimator_type = "classifier"
         tags.classifier_tags = ClassifierTags(multi_label=True)
         tags.target_tags.required = True
-        tags.input_tags.sparse = True
-        tags.input_tags.three_d_array = True
+        reads_text = is_for_text(self.model if self.build_fn is None else self.build_fn)
+        tags.input_tags.string = tags.input_tags.one_d_array = reads_text
+        tags.input_tags.two_d_array = not reads_text
+        tags.input_tags.sparse = not reads_text
+        tags.input_tags.three_d_array = not reads_text
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -289,8 +299,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         # A network is kept as what it was built from and the values of its variables: that works
         # for losses, metrics and layers that Keras' own format does not know.
         state = dict(super().__getstate__())
-        state.pop("_functions", None)
-        network = state.pop("model_", None)
+        for name in ("_functions", "_preparation", "model_"):
+            state.pop(name, None)
+        network = state.pop("_network", None)
         if network is not None:
             state["_variables"] = [variable.numpy() for variable in network_state(network)]
         return state
@@ -300,8 +311,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         values = state.pop("_variables", None)
         super().__setstate__(state)
         if values is not None:
-            self._make_network(in_place=False)
-            set_network_state(self.model_, values)
+            self._make_network(in_place=False, is_restored_=True, vocabulary_=self._vocabulary)
+            set_network_state(self._network, values)
 
     # Fitting.
 
@@ -318,7 +329,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-            Numeric, finite features; more than two dimensions for images and the like.
+            Numeric, finite features; more than two dimensions for images and the like. For a
+            network that takes text, a list, 1-D array or Series of strings.
         y : array-like, sparse matrix, DataFrame or list of label lists
             Label indicator of shape (n_samples, n_labels), lists or sets of label names, or 1-D
             classes of shape (n_samples,). NaN in an indicator stands for a missing label, which
@@ -349,7 +361,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             if has_missing(rows.y):  # looked at first, as the rows are copied for the check
                 require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
             if not go_on:
-                self._build()
+                self._build(rows)
+            rows = self._prepare(rows)
             self._learn_labels(rows)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
@@ -405,7 +418,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
-                self._build()
+                self._build(rows)
+            rows = self._prepare(rows)
             self._learn_labels(rows)
             if self.decision_rule_ is not None and self.decision_rule_.learns:
                 raise ValueError(
@@ -434,9 +448,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=False):
             self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
-            self._build()
+            self._build(rows)
+            rows = self._prepare(rows)
             self._learn_labels(rows)
             self._set_scalers(rows)
+            self._set_priors(replace(rows, y=self._reading.encode(rows.y, self.n_labels_)))
         return self
 
     @contextmanager
@@ -444,7 +460,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Put everything back as it was if the block raises, weights of a trained network too."""
         before = dict(vars(self))
         in_place = self.model if self.warm_start and isinstance(self.model, keras.Model) else None
-        network = self.model_ if go_on else in_place
+        network = self._network if go_on else in_place
         variables = [] if network is None else network_state(network)
         values = [variable.numpy() for variable in variables]
         try:
@@ -471,7 +487,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Raise where parameters changed that a network which goes on cannot take over."""
         changed = changed_parameters(self._built_with, params)
         if changed == ["optimizer__learning_rate"]:
-            self.model_.optimizer.learning_rate = params["optimizer__learning_rate"]
+            self._network.optimizer.learning_rate = params["optimizer__learning_rate"]
             self._built_with = dict(params)
         elif changed:
             raise ValueError(
@@ -492,7 +508,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Check features, targets and weights, and learn what the targets are on ``reset``."""
         if y is None:
             read_targets(y)  # raises: scikit-learn's own check would speak of X
-        X = check_features(self, X, reset=reset, min_samples=1)
+        if reset:
+            self._text_input = is_for_text(self._resolved_model(self.get_params()))
+        X = self._read_features(X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
         if reset:
             if classes is not None and np.ndim(y) == 2 and set(np.ravel(classes)) <= {0, 1}:
@@ -512,6 +530,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             return Rows(X, encoded, None, np.arange(X.shape[0]))
         counts = weight.any(axis=1) if weight.ndim == 2 else weight > 0
         return Rows(X, encoded, weight, np.flatnonzero(counts))
+
+    def _read_features(self, X: Any, *, reset: bool, min_samples: int = 0) -> Any:
+        """Check features, or texts where the network takes them."""
+        check = check_documents if self._text_input else check_features
+        return check(self, X, reset=reset, min_samples=min_samples)
+
+    def _prepare(self, rows: Rows) -> Rows:
+        """Return rows with what the trained part of the network takes, made once for a fit."""
+        if self._preparation is None:
+            return rows
+        return replace(rows, X=self._preparation.prepare(rows.X))
 
     def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray:
         """Return weights of rows that hold those of their classes."""
@@ -569,11 +598,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     def _inform_loss(self, rows: Rows, validation: Rows | None) -> None:
         """Tell the loss what it has to know of the labels: weights, shares, missing ones."""
-        if self._label_prior is None and needs_prior(self.model_.loss):
+        if self._label_prior is None and needs_prior(self._network.loss):
             self._label_prior = label_shares(rows.y[rows.index])
         parts = [rows] if validation is None else [rows, validation]
         inform_loss(
-            self.model_,
+            self._network,
             self._reading.n_units,
             label_weight=self._own_label_weight
             if self._label_weight is None
@@ -583,8 +612,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             weighs_entries=any(part.weighs_entries for part in parts),
         )
 
-    def _build(self) -> None:
-        """Build and compile a fresh network, from the seed alone."""
+    def _build(self, rows: Rows) -> None:
+        """Build and compile a fresh network, from the seed and, for texts, their words."""
         self._label_prior = None
         encoder = self.target_encoder_
         self._seed = resolve_seed(self.random_state)
@@ -593,22 +622,25 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         indicator = encoder.meaning_ == "indicator"
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
         self._built_with = self.get_params()
-        self._make_network(in_place=self.warm_start)
+        texts = {"documents_": rows.X[rows.index]} if self._text_input else {}
+        self._make_network(in_place=self.warm_start, **texts)
+        self._vocabulary = getattr(self._preparation, "vocabulary", None)
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         self._epochs_trained = 0
 
-    def _make_network(self, *, in_place: bool) -> None:
+    def _make_network(self, *, in_place: bool, **known: Any) -> None:
         """Build and compile the network that ``_built_with`` and the seed describe."""
-        params, meta = self._built_with, self._get_metadata()
+        params, meta = self._built_with, self._get_metadata() | known
         model = self._resolved_model(params)
         with isolated_build(self._seed):
             self.model_ = build_network(model, meta, params, in_place=in_place)
+            self._preparation, self._network = split_network(self.model_)
             self._reading: Reading = compile_network(
-                self.model_, model, params, meta, self._targets()
+                self._network, model, params, meta, self._targets()
             )
-        self._own_label_weight = getattr(self.model_.loss, "label_weight", None)
-        self._functions = NetworkFunctions(self.model_)
+        self._own_label_weight = getattr(self._network.loss, "label_weight", None)
+        self._functions = NetworkFunctions(self._network)
 
     def _targets(self) -> str:
         """Return what the targets are, in the words of the head table."""
@@ -640,7 +672,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         one_batch = len(rows) <= _batch_size(options["batch_size"], len(rows))
         if not (options["shuffle"] and one_batch):
             return rows
-        merge = is_sum_over_rows(self.model_) and not has_missing(rows.y)
+        merge = is_sum_over_rows(self._network) and not has_missing(rows.y)
         return rows.sort_by_content(merge=merge)
 
     def _set_aside(
@@ -674,14 +706,19 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     ) -> None:
         """Train the network, and keep the logs."""
         self._inform_loss(rows, validation)
+        check_pixels(self._network, rows.X)
         if not go_on:
             self._set_scalers(rows)
+            self._set_priors(rows)
         params = self.get_params()
         if options["callbacks"] is not params.get("fit__callbacks"):
             params["callbacks"] = options["callbacks"]
         callbacks = resolve_callbacks(params, "callbacks", "fit__callbacks")
-        if validation is not None:
-            callbacks = [*self._score_callbacks(validation), *callbacks, *self._stoppers()]
+        # Keras' fit, and what looks at its batches, is to see the network that was asked for.
+        whole = self.engine == "keras" or bool(find_batch_hooks(callbacks))
+        part = trained_part(self._functions, rows, validation, whole=whole)
+        if part.validation is not None:
+            callbacks = [*self._score_callbacks(part), *callbacks, *self._stoppers()]
         first = options.get("initial_epoch", 0)
         batch_size = _batch_size(options["batch_size"], len(rows))
         plan = TrainingPlan(
@@ -696,22 +733,26 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             callbacks=callbacks,
             engine=self.engine,
             jit_compile=self.jit_compile,
+            shown=self._network,
             **{name: options[name] for name in _PLANNED if name in options},
         )
-        logs, self.engine_ = train(self.model_, rows.with_mean_weight_one(), validation, plan)
+        logs, self.engine_ = train(
+            part.functions.model, part.rows.with_mean_weight_one(), part.validation, plan
+        )
         before = self.history_ if keep_history else {}
         names = [*before, *(name for name in logs if name not in before)]
         self.history_ = {name: [*before.get(name, []), *logs.get(name, [])] for name in names}
         self.n_iter_ = len(logs.get("loss", next(iter(logs.values()), [])))
         self._epochs_trained += self.n_iter_
 
-    def _score_callbacks(self, validation: Rows) -> list[ValidationScores]:
+    def _score_callbacks(self, part: TrainedPart) -> list[ValidationScores]:
         """Return what adds our scores of the validation rows to the logs."""
+        validation = part.validation
         names = score_names(self.metrics)
         watched = self.monitor.removeprefix("val_")
         if self.early_stopping and score_recipe(watched) is not None and watched not in names:
             names.append(watched)
-        if not names:
+        if not names or validation is None:
             return []
         if self._targets() not in ("independent", "one_hot"):
             raise ValueError(f"metrics {names} are for label indicators; y holds 1-D classes.")
@@ -721,13 +762,14 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             y = np.where(weight[rows] > 0, y.toarray() if sparse.issparse(y) else y, np.nan)
             weight = None
         weight = None if weight is None else weight[rows]
-        return [ValidationScores(names, X, y, weight, self._respond)]
+        respond = partial(self._respond, part.functions)
+        return [ValidationScores(names, X, y, weight, respond)]
 
     def _stoppers(self) -> list[keras.callbacks.Callback]:
         """Return the callback that stops early, if that is asked for."""
         if not self.early_stopping:
             return []
-        check_monitor(self.monitor, self.model_)
+        check_monitor(self.monitor, self._network)
         return [
             keras.callbacks.EarlyStopping(
                 monitor=self.monitor,
@@ -737,9 +779,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         ]
 
-    def _respond(self, X: Any) -> dict[str, Callable[[], np.ndarray]]:
+    def _respond(self, functions: NetworkFunctions, X: Any) -> dict[str, Callable[[], np.ndarray]]:
         """Return functions that return what the methods of their names do for checked features."""
-        outputs = predict_outputs(self._functions, X, self._reading.n_units)
+        outputs = predict_outputs(functions, X, self._reading.n_units)
         return {
             "decision_function": lambda: self._reading.logits(outputs),
             "predict_proba": lambda: self._reading.probabilities(outputs),
@@ -753,16 +795,31 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 f"got {type(data).__name__}."
             )
         X, y, weight = data if len(data) == 3 else (*data, None)
-        rows = self._read_rows(X, y, weight, reset=False)
+        rows = self._prepare(self._read_rows(X, y, weight, reset=False))
         rows = replace(rows, y=self._reading.encode(rows.y, self.n_labels_))
         return rows.with_mean_weight_one()
 
     def _set_scalers(self, rows: Rows) -> None:
-        scalers = find_scalers(self.model_)
+        scalers = find_scalers(self._network)
         if scalers:
             statistics = feature_statistics(rows)
             for scaler in scalers:
                 scaler.set_statistics(*statistics)
+
+    def _set_priors(self, rows: Rows) -> None:
+        """Start biases at the priors of the labels, where a new network asks for it."""
+        biases = find_priors(self._network, self._reading.n_units)
+        if not biases or isinstance(self._resolved_model(self._built_with), keras.Model):
+            return  # a model that was passed keeps its weights
+        own = self._own_label_weight
+        logits = prior_logits(
+            rows,
+            self._reading.n_units,
+            exclusive=self._reading.head.activation == "softmax",
+            label_weight=own if self._label_weight is None else self._label_weight,
+        )
+        for bias in biases:
+            bias.assign(np.broadcast_to(logits, bias.shape))
 
     # Predicting.
 
@@ -872,7 +929,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
         options, callbacks = self._prediction_options(call)
-        X = check_features(self, X, reset=False)
+        X = self._read_features(X, reset=False)
+        if self._preparation is not None:
+            X = self._preparation.prepare(X)
         return predict_outputs(
             self._functions,
             X,

@@ -83,11 +83,14 @@ def compile_arguments(model: Any) -> dict[str, Any]:
 
 
 def is_plain(model: Any) -> bool:
-    """Tell whether a model is one of Keras' own kinds, without methods of its own."""
+    """Tell whether a model is one of Keras' own kinds or ours, without methods of its user's."""
     import keras
     from keras.src.models.functional import Functional
 
-    return type(model) in (Functional, keras.Sequential)
+    kind = type(model)
+    return kind in (Functional, keras.Sequential) or kind.__module__.startswith(
+        "skmultilabel_keras."
+    )
 
 
 def last_operation(model: Any) -> Any:

@@ -35,6 +35,7 @@ from skmultilabel_keras._activations import ACTIVATIONS
 from skmultilabel_keras._compat import last_operation
 from skmultilabel_keras._parameters import loss_name
 from skmultilabel_keras.losses import LOSSES
+from skmultilabel_keras.networks import MemberMean
 
 # Why each column of the table is what it is:
 # - A sigmoid reads each output alone, so a row may hold any number of labels; softmax outputs sum
@@ -204,6 +205,8 @@ def output_activation(model: keras.Model) -> str:
     operation = last_operation(model)
     if operation is None:
         return "unknown"
+    if isinstance(operation, MemberMean):
+        return "linear"  # it reads what members put out, and gives logits again
     kind = type(operation).__name__.lower()
     if kind in ("sigmoid", "softmax"):
         return kind

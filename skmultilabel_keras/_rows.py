@@ -1,6 +1,7 @@
 """Labelled rows: features, encoded targets and weights that are cut into batches together.
 
-Owns: batches of any container as dense arrays, statistics of the features, rows that are equal.
+Owns: batches of any container as dense arrays, statistics of features and targets, rows that are
+equal.
 Does not own: which rows are for validation (``model_selection``) or the order of training.
 
 Features are never copied or densified whole: a ``Rows`` is a view by row numbers, and only
@@ -150,6 +151,59 @@ def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
     varies = spread > np.maximum(rounding, _TINY)
     return mean, np.where(varies, spread, np.maximum(spread, 1.0))
+
+
+def prior_logits(
+    rows: Rows, n_units: int, *, exclusive: bool, label_weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the logits of the best constant prediction for encoded targets.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows whose targets are codes of classes or an indicator, in which NaN counts for nothing.
+    n_units : int
+        Number of outputs.
+    exclusive : bool
+        Whether the outputs are classes that exclude each other.
+    label_weight : ndarray of shape (2, n_units) or None, default=None
+        Weights of the entries that are 0 and of those that are 1.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        float64, finite. For labels ``log((a + 1/2) / (b + 1/2))`` with the weights a of the entries
+        that are 1 and b of those that are 0; for classes ``log(a + 1/2)``, less a constant that
+        makes the probabilities sum to one.
+
+    Notes
+    -----
+    Source of the halves, which keep logits finite: Haldane, "The Estimation and Significance of the
+    Logarithm of a Ratio of Frequencies", 1956. The weights of the rows are scaled to a mean of
+    one, so that their unit does not matter.
+    """
+    ones, zeros = _count_ones(rows.with_mean_weight_one(), n_units)
+    if label_weight is not None:
+        zeros, ones = label_weight * np.stack([zeros, ones])
+    if exclusive:
+        return np.log((ones + 0.5) / (ones + 0.5).sum())
+    return np.log((ones + 0.5) / (zeros + 0.5))
+
+
+def _count_ones(rows: Rows, n_units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of the rows that have each label or class, and of those that do not."""
+    y, n_rows = rows.y[rows.index], len(rows)
+    weight = np.ones(n_rows) if rows.weight is None else rows.weight[rows.index]
+    if y.ndim == 1:
+        ones = np.bincount(y, weight, minlength=n_units)
+        return ones, weight.sum() - ones
+    if weight.ndim == 2:
+        y = y.toarray() if sparse.issparse(y) else y
+        return (weight * (y == 1)).sum(axis=0), (weight * (y == 0)).sum(axis=0)
+    if sparse.issparse(y):
+        ones = weight @ y
+        return ones, weight.sum() - ones
+    return weight @ (y == 1), weight @ (y == 0)
 
 
 def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

@@ -168,7 +168,7 @@ def _reject_text(X: Any) -> None:
             raise ValueError(
                 f"X must be numeric; {where} holds text such as {str(text)!r}. Encode it before, "
                 "for example with OneHotEncoder in a ColumnTransformer, or with TfidfVectorizer "
-                "for documents."
+                "for documents, which model='text' takes as they are."
             )
 
 

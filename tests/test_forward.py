@@ -68,6 +68,10 @@ PIECES = {
     "batchnorm plain": lambda units, name: layers.BatchNormalization(center=False, scale=False),
     "batchnorm scale": lambda units, name: layers.BatchNormalization(center=False),
     "batchnorm center": lambda units, name: layers.BatchNormalization(scale=False, epsilon=0.1),
+    "layernorm": lambda units, name: layers.LayerNormalization(),
+    "layernorm plain": lambda units, name: layers.LayerNormalization(
+        center=False, scale=False, epsilon=0.1
+    ),
     "scaler": lambda units, name: networks.FeatureScaler(),
     "scaler without shift": lambda units, name: networks.FeatureScaler(shift=False),
     "dropout": lambda units, name: layers.Dropout(0.5),
@@ -382,7 +386,7 @@ UNKNOWN = {
     ),
     "float64": lambda: functional(layers.Dense(3, dtype="float64")),
     "half precision": lambda: functional(layers.Dense(3, dtype="mixed_float16")),
-    "other layer": lambda: functional(lambda x: layers.Dense(3)(layers.LayerNormalization()(x))),
+    "other layer": lambda: functional(lambda x: layers.Dense(3)(layers.UnitNormalization()(x))),
     "own activation": lambda: functional(layers.Dense(3, activation=lambda x: x**2)),
     "layer as activation": lambda: functional(layers.Dense(3, activation=layers.ReLU())),
     "slow activation": lambda: functional(layers.Dense(3, activation="gelu")),

@@ -14,7 +14,13 @@ PACKAGE = Path(skmultilabel_keras.__file__).parent
 # From the top down: a module imports only from layers below its own.
 LAYERS = [
     {"_classifier"},
-    {"_tensorflow.training", "_tensorflow.prediction", "_building", "_routed_parameters"},
+    {
+        "_tensorflow.frozen",
+        "_tensorflow.training",
+        "_tensorflow.prediction",
+        "_building",
+        "_routed_parameters",
+    },
     {"_tensorflow.functions", "_tensorflow.keras_fit"},
     {"_tensorflow.compiled"},
     {"_tensorflow.programs"},
@@ -34,8 +40,15 @@ LAYERS = [
     {"model_selection"},
     {"decision_rules"},
     {"_class_weight", "_rows", "_target_encoder", "datasets", "metrics"},
-    {"_validation"},
-    {"_activations", "_compat", "_tensorflow.cache", "_tensorflow.pace", "_tensorflow.process"},
+    {"_documents", "_validation"},
+    {
+        "_activations",
+        "_compat",
+        "_tensorflow.cache",
+        "_tensorflow.pace",
+        "_tensorflow.process",
+        "_tensorflow.words",
+    },
 ]
 
 WITHOUT_KERAS = (

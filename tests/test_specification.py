@@ -85,6 +85,10 @@ EQUAL = {
         partial(build, dense(kernel_initializer=name)) for name in ("zeros", "he_normal")
     ],
     "dropout rates": [partial(build, dense(), partial(Dropout, rate)) for rate in (0.1, 0.7)],
+    "penalties": [
+        partial(build, dense(kernel_regularizer=keras.regularizers.L2(factor)))
+        for factor in (0.01, 0.02)
+    ],
     "learning rates": [
         partial(build, dense(), optimizer=partial(optimizers.SGD, rate)) for rate in (0.1, 2.0)
     ],
@@ -169,8 +173,10 @@ DIFFERENT = {
     "bias": by_layer(dense(), dense(use_bias=False)),
     "regularizer": by_layer(
         *(dense(kernel_regularizer=r) for r in (None, keras.regularizers.L1(0.01))),
-        *(dense(kernel_regularizer=keras.regularizers.L2(f)) for f in (0.01, 0.02)),
-        dense(activity_regularizer=keras.regularizers.L2(0.01)),
+        *(dense(kernel_regularizer=keras.regularizers.L2(f)) for f in (0.0, 0.01)),
+        *(dense(activity_regularizer=keras.regularizers.L2(f)) for f in (0.01, 0.02)),
+        dense(bias_regularizer=keras.regularizers.L2(0.01)),
+        dense(kernel_regularizer=keras.regularizers.L1L2(l2=0.01)),
     ),
     "constraint": by_layer(
         *(dense(kernel_constraint=keras.constraints.MaxNorm(value)) for value in (1, 2))

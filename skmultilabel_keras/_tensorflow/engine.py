@@ -12,11 +12,12 @@ from typing import NamedTuple
 import keras
 
 from skmultilabel_keras._tensorflow.specification import Specification, leaf_layers
-from skmultilabel_keras.networks import Dropout, FeatureScaler
+from skmultilabel_keras.networks import Dropout, FeatureScaler, MemberDense, MemberMean
 
 # Layers whose work is a few small operations: threads between operations do not pay for them.
 _LIGHT_LAYERS = (
     keras.layers.Activation,
+    keras.layers.Add,
     keras.layers.BatchNormalization,
     keras.layers.Dense,
     keras.layers.Dropout,
@@ -28,6 +29,8 @@ _LIGHT_LAYERS = (
     keras.layers.Reshape,
     Dropout,
     FeatureScaler,
+    MemberDense,
+    MemberMean,
 )
 
 # Of these, the ones that XLA does not slow down: Keras' own dropout draws random numbers slowly.
@@ -105,6 +108,12 @@ def resolve_engine(
             "jit_compile must be False or 'auto' for sparse X: XLA knows no sparse rows. Pass "
             "X.toarray(), or leave jit_compile out."
         )
+    summing = [layer.name for layer in leaf_layers(model) if getattr(layer, "sums_words", False)]
+    if jit_compile and summing:
+        raise ValueError(
+            f"jit_compile must be False or 'auto' for the layer {summing[0]!r}: XLA knows no sums "
+            "over as many words as texts happen to have. Leave jit_compile out."
+        )
     if specification.key is None:
         return Engine("own", bool(jit_compile), specification.reason)
     if jit_compile is None:
@@ -117,11 +126,17 @@ def xla_pays(model: keras.Model, n_steps: int, batch_size: int) -> bool:
 
     Yes for networks of dense layers, their activations, batch and layer normalisation and our
     own dropout, where (number of trained weights) x (rows per step) x (steps of the fit) is at
-    least 2e10. Convolutions and Keras' own dropout are slower under XLA on a CPU.
+    least 2e10; weights that members of an ensemble share count once for each. Convolutions and
+    Keras' own dropout are slower under XLA on a CPU.
     """
     if not all(type(layer) in _XLA_LAYERS for layer in leaf_layers(model)):
         return False
     n_weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    n_weights += sum(
+        math.prod(layer.kernel.shape) * (layer.n_members - 1)
+        for layer in leaf_layers(model)
+        if isinstance(layer, MemberDense) and layer.share
+    )
     return n_weights * batch_size * n_steps >= _XLA_PAYS_FROM
 
 

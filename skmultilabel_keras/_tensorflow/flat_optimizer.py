@@ -59,7 +59,7 @@ class FlatOptimizer:
     def of(cls, model: keras.Model) -> FlatOptimizer | None:
         """Return that of a compiled model's built optimizer, None where there is none."""
         optimizer, trained = model.optimizer, list(model.trainable_variables)
-        if not _works_number_by_number(optimizer, trained):
+        if hasattr(model, "hold_back") or not _works_number_by_number(optimizer, trained):
             return None
         twin = type(optimizer).from_config(optimizer.get_config())
         size = sum(math.prod(variable.shape) for variable in trained)

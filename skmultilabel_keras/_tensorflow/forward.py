@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy import sparse
+from scipy import sparse, special
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import context, core
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
@@ -97,7 +97,7 @@ class ForwardPass:
         if layers is None:
             return None
         recipe = _Recipe()
-        if not all(recipe.add(layer) for layer in layers):
+        if not all(recipe.add(layer) for layer in layers) or recipe.has_members:
             return None
         return cls(
             recipe.finished_steps(),
@@ -178,6 +178,8 @@ class _Recipe:
         self.shift: int | None = None
         # Whether the steps so far do no more than standardise.
         self.only_scales = True
+        # Whether rows have become those of the members of an ensemble.
+        self.has_members = False
         self._steps: list[Step] = []
         # Whether what the last step returns is an array of its own, which may be overwritten.
         self._owned = False
@@ -188,6 +190,8 @@ class _Recipe:
 
     def add(self, layer: Any) -> bool:
         """Add what a layer does; tell whether it is known."""
+        if self.has_members and type(layer) not in _OF_MEMBERS:
+            return False
         if type(layer) in _IDENTITIES:
             return True
         make = _LAYERS.get(type(layer))
@@ -348,6 +352,88 @@ def _add_normalization(recipe: _Recipe, layer: Any) -> bool:
     return True
 
 
+def _add_layer_normalization(recipe: _Recipe, layer: Any) -> bool:
+    axis = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if list(axis) not in ([-1], [1]) or getattr(layer, "rms_scaling", False):
+        return False
+    gamma = [layer.gamma] if layer.scale else []
+    beta = [layer.beta] if layer.center else []
+    places = recipe.places(*gamma, *beta)
+    if places is None:
+        return False
+    epsilon = np.float32(layer.epsilon)
+
+    def step(x: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
+        z = x - x.mean(axis=1, keepdims=True)
+        z /= np.sqrt(np.mean(z * z, axis=1, keepdims=True) + epsilon)
+        if gamma:
+            z *= weights[places[0]]
+        if beta:
+            z += weights[places[-1]]
+        return z
+
+    recipe.append(step)
+    return True
+
+
+def _add_member_dense(recipe: _Recipe, layer: networks.MemberDense) -> bool:
+    activation = _find_activation(layer.activation)
+    scaled = [layer.scale] if layer.scale_inputs else []
+    places = recipe.places(layer.kernel, layer.bias, *scaled)
+    if activation is None or places is None:
+        return False
+    kernel, bias, *scale = places
+    recipe.takes_sparse = recipe.takes_sparse or (recipe.only_scales and not layer.share)
+    widths = [math.prod(variable.shape) for variable in (layer.bias, *scaled)]
+    recipe.width = max(recipe.width, *widths)
+    n_products = math.prod(layer.kernel.shape)
+    recipe.products.append(n_products * layer.n_members if layer.share else n_products)
+    recipe.has_members = True
+
+    def step(x: Any, weights: Sequence[np.ndarray]) -> np.ndarray:
+        if scale:
+            x = (x if x.ndim == 3 else x[:, np.newaxis]) * weights[scale[0]]
+        return activation(_multiply_members(x, weights[kernel]) + weights[bias])
+
+    recipe.append(step)
+    return True
+
+
+def _multiply_members(x: Any, kernel: np.ndarray) -> np.ndarray:
+    """Return the products of rows, or rows of members, with shared weights or each member's own."""
+    if kernel.ndim == 2:
+        rows = x.reshape(-1, x.shape[-1]) @ kernel
+        return rows.reshape(len(x), x.shape[1] if x.ndim == 3 else 1, kernel.shape[1])
+    if x.ndim == 2:
+        return (x @ kernel.reshape(len(kernel), -1)).reshape(x.shape[0], *kernel.shape[1:])
+    return np.matmul(x.transpose(1, 0, 2), kernel).transpose(1, 0, 2)
+
+
+def _add_member_mean(recipe: _Recipe, layer: networks.MemberMean) -> bool:
+    if not recipe.has_members:
+        return False
+    mean = _mean_softmax if layer.reading == "softmax" else _mean_sigmoid
+    recipe.append(lambda z, _: mean(z))
+    recipe.has_members = False
+    return True
+
+
+def _mean_sigmoid(z: np.ndarray) -> np.ndarray:
+    """Return the logit of the mean probability of members, of shape (n_samples, n_units)."""
+    log_p = special.log_expit(z)
+    return _log_sum_exp(log_p, 1) - _log_sum_exp(log_p - z, 1)
+
+
+def _mean_softmax(z: np.ndarray) -> np.ndarray:
+    log_p = z - np.expand_dims(_log_sum_exp(z, 2), 2)
+    return _log_sum_exp(log_p, 1) - np.float32(math.log(z.shape[1]))
+
+
+def _log_sum_exp(z: np.ndarray, axis: int) -> np.ndarray:
+    largest = z.max(axis=axis, keepdims=True)
+    return np.log(np.exp(z - largest).sum(axis=axis)) + largest.squeeze(axis)
+
+
 def _add_activation(recipe: _Recipe, layer: Any) -> bool:
     return _activate(recipe, _find_activation(layer.activation))
 
@@ -382,6 +468,7 @@ def _find_activation(function: Any) -> Activation | None:
 _LAYERS: dict[type, Callable[[_Recipe, Any], bool]] = {
     keras.layers.Dense: _add_dense,
     keras.layers.BatchNormalization: _add_normalization,
+    keras.layers.LayerNormalization: _add_layer_normalization,
     keras.layers.Activation: _add_activation,
     keras.layers.ReLU: _add_relu,
     keras.layers.LeakyReLU: lambda recipe, layer: _activate(
@@ -390,7 +477,12 @@ _LAYERS: dict[type, Callable[[_Recipe, Any], bool]] = {
     keras.layers.ELU: lambda recipe, layer: _activate(recipe, partial(elu, alpha=layer.alpha)),
     keras.layers.Softmax: _add_softmax,
     networks.FeatureScaler: _add_scaler,
+    networks.MemberDense: _add_member_dense,
+    networks.MemberMean: _add_member_mean,
 }
+
+# Layers that may stand where rows are those of members.
+_OF_MEMBERS = (networks.Dropout, networks.MemberDense, networks.MemberMean)
 
 # Layers that pass rows of features on in prediction.
 _IDENTITIES = (

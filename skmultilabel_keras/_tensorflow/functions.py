@@ -1,12 +1,13 @@
 """A network's outputs for a batch, as a traced function.
 
-Owns: tracing of predictions.
+Owns: tracing of predictions, in one or in two parts; how many rows to predict at a time.
 Does not own: training (``compiled``) or how rows are cut into batches (``prediction``).
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,16 @@ import numpy as np
 import tensorflow as tf
 
 from skmultilabel_keras._compat import fresh_names
+from skmultilabel_keras._rows import block_length
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
 from skmultilabel_keras._tensorflow.engine import input_dtype, is_light
 from skmultilabel_keras._tensorflow.epochs import executor
 from skmultilabel_keras._tensorflow.forward import ForwardPass
 from skmultilabel_keras._tensorflow.specification import specify_network
+from skmultilabel_keras.networks import split_at_features
+
+# Rows of one batch where none is asked for: beyond it batches are no faster, only larger.
+_BATCH_SIZE = 4096
 
 
 class NetworkFunctions:
@@ -41,8 +47,35 @@ class NetworkFunctions:
         """The network's forward pass in NumPy, None where its kind has none."""
         return ForwardPass.of(self.model)
 
+    @functools.cached_property
+    def split(self) -> tuple[NetworkFunctions, NetworkFunctions] | None:
+        """Functions up to the network's frozen features and from there on, None without any."""
+        with fresh_names():
+            parts = None if self.model.run_eagerly else split_at_features(self.model)
+        return None if parts is None else (NetworkFunctions(parts[0]), NetworkFunctions(parts[1]))
+
+    def batch_length(self, shape: tuple[int, ...]) -> int:
+        """Return how many rows of an array of this shape are fast at once, in bounded memory."""
+        return min(_BATCH_SIZE, block_length(shape), block_length((0, self._widest)))
+
+    @functools.cached_property
+    def _widest(self) -> int:
+        """How many numbers a layer makes of a row, at most."""
+        tensors = [
+            tensor
+            for layer in self.model._flatten_layers()
+            for node in getattr(layer, "_inbound_nodes", ())
+            for tensor in node.output_tensors
+        ]
+        return max((math.prod(size or 1 for size in t.shape[1:]) for t in tensors), default=1)
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for one batch of dense features."""
+        if self.split is not None:  # functions of the parts were made for training
+            before, after = self.split
+            features = before.predict(x)
+            forward = after.forward
+            return after.predict(features) if forward is None else forward.outputs(features)
         if self._predict is None:
             self._predict = self._make_predict(x)
         return np.asarray(self._predict(x))

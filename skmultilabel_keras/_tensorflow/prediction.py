@@ -12,11 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from skmultilabel_keras._rows import block_length, dense_rows
+from skmultilabel_keras._rows import dense_rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
-
-# Rows of one batch where none is asked for: beyond it batches are no faster, only larger.
-_BATCH_SIZE = 4096
 
 
 def predict_outputs(
@@ -54,7 +51,7 @@ def predict_outputs(
     if forward is not None:
         return forward.outputs(X, batch_size)
     n_samples = X.shape[0]
-    size = min(_BATCH_SIZE, block_length(X.shape)) if batch_size is None else batch_size
+    size = functions.batch_length(X.shape) if batch_size is None else batch_size
     if size == -1:
         size = max(1, n_samples)
     starts = range(0, n_samples, size)

@@ -111,6 +111,7 @@ def find_hyperparameters(model: keras.Model) -> dict[str, np.ndarray]:
     if _smoothing(model.loss):
         values["label_smoothing"] = _smoothing(model.loss)
     values |= {name: getattr(model.loss, name) for name in _loss_values(model.loss)}
+    values |= {name: variable.regularizer.l2 for name, variable in _penalised(model).items()}
     return {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
 
 
@@ -126,6 +127,11 @@ def hyperparameters_as(model: keras.Model, values: Mapping[str, Any]) -> Iterato
     if "weight_decay" in values:
         changes.append((model.optimizer, "weight_decay", values["weight_decay"]))
     changes += [(model.loss, name, values[name]) for name in _loss_values(model.loss)]
+    changes += [
+        (variable, "regularizer", _penalty(values[name]))
+        for name, variable in _penalised(model).items()
+        if name in values
+    ]
     if "label_smoothing" in values and type(model.loss) in _SMOOTHED_LOSSES:
         without = {**model.loss._fn_kwargs, "label_smoothing": 0.0}
         changes.append((model.loss, "_fn_kwargs", without))
@@ -170,7 +176,9 @@ def _describe_network(model: keras.Model) -> list[Any]:
     shared = [[numbers[id(variable)] for variable in layer.variables] for layer in layers]
     variables = [_describe_variable(variable) for variable in model.variables]
     config = _without_values(model.get_config())
-    return [config, settings, shared, variables, keras.config.floatx(), keras.config.epsilon()]
+    kind = type(model).__name__  # what a step does is up to it
+    numbers_of_keras = [keras.config.floatx(), keras.config.epsilon()]
+    return [kind, config, settings, shared, variables, *numbers_of_keras]
 
 
 def _describe_variable(variable: Any) -> list[Any]:
@@ -179,7 +187,7 @@ def _describe_variable(variable: Any) -> list[Any]:
     return [
         variable.trainable,
         getattr(variable, "overwrite_with_gradient", False),
-        serialize(getattr(variable, "regularizer", None)),
+        "L2" if _is_penalised(variable) else serialize(getattr(variable, "regularizer", None)),
         serialize(getattr(variable, "constraint", None)),
     ]
 
@@ -346,7 +354,9 @@ def _without_values(config: Any) -> Any:
         kept = {
             name: _without_values(value)
             for name, value in config.items()
-            if name not in _FIRST_VALUES and not name.endswith("_initializer")
+            if name not in _FIRST_VALUES
+            and not name.endswith("_initializer")
+            and not _is_seen_on_variables(name, value)
         }
         if config.get("registered_name") == "skmultilabel_keras>Dropout":
             kept["config"]["rate"] = config["config"]["rate"] > 0
@@ -374,6 +384,34 @@ def _dropouts(model: keras.Model) -> dict[str, Dropout]:
     """Return the dropout layers that drop something, by names of their own."""
     layers = [layer for layer in model._flatten_layers() if type(layer) is Dropout]
     return {f"rate {i}": layer for i, layer in enumerate(layers) if layer.rate > 0}
+
+
+def _penalised(model: keras.Model) -> dict[str, Any]:
+    """Return the trained variables whose squares are part of the loss, by names of their own."""
+    variables = enumerate(model.trainable_variables)
+    return {f"l2 {i}": variable for i, variable in variables if _is_penalised(variable)}
+
+
+def _is_penalised(variable: Any) -> bool:
+    penalty: Any = getattr(variable, "regularizer", None)
+    return variable.trainable and type(penalty) is keras.regularizers.L2 and penalty.l2 > 0
+
+
+def _penalty(factor: Any) -> keras.regularizers.L2:
+    """Return Keras' penalty with a tensor for its factor."""
+    penalty = keras.regularizers.L2(0.0)
+    penalty.l2 = factor
+    return penalty
+
+
+def _is_seen_on_variables(name: str, value: Any) -> bool:
+    """Tell whether an entry of a configuration is Keras' L2 penalty of some variables."""
+    return (
+        name.endswith("_regularizer")
+        and name != "activity_regularizer"
+        and isinstance(value, Mapping)
+        and (value.get("module"), value.get("class_name")) == ("keras.regularizers", "L2")
+    )
 
 
 def _smoothing(loss: Any) -> float:

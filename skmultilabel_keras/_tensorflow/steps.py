@@ -123,6 +123,8 @@ class StatelessSteps:
         with scope:
             if self._flat is None:
                 model.optimizer.apply(gradients, model.trainable_variables)
+                if hasattr(model, "hold_back"):
+                    model.hold_back(trained)
             self._update_metrics(batch, y_pred, loss)
         if self._flat is None:
             return self._collect(scope, state)

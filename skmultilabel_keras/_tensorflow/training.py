@@ -45,7 +45,8 @@ class TrainingPlan:
     """What a training run is to do; names and meanings are those of ``keras.Model.fit``.
 
     ``epochs_before`` counts epochs of earlier runs of the same model: its rows come in new orders.
-    ``engine`` and ``jit_compile`` are the estimator's.
+    ``engine`` and ``jit_compile`` are the estimator's. ``shown`` is what callbacks get as their
+    model where only a part of it is trained, which shares its layers and its optimizer.
     """
 
     batch_size: int
@@ -62,6 +63,7 @@ class TrainingPlan:
     callbacks: list[Any] = field(default_factory=list)
     engine: str = "auto"
     jit_compile: bool | str = "auto"
+    shown: keras.Model | None = None
 
 
 def train(
@@ -97,7 +99,7 @@ def _train(
         model,
         specification=specification,
         asked=plan.engine,
-        batch_hooks=_find_batch_hooks(plan.callbacks),
+        batch_hooks=find_batch_hooks(plan.callbacks),
         jit_compile=_asked_jit(model, plan),
         n_steps=n_steps * (plan.epochs - plan.initial_epoch),
         batch_size=plan.batch_size,
@@ -125,7 +127,7 @@ def _train(
 def _run_epochs(
     fit: CompiledEpochs, rows: Rows, plan: TrainingPlan, n_steps: int
 ) -> dict[str, list[float]]:
-    model = fit.model
+    model = fit.model if plan.shown is None else plan.shown
     callbacks = keras.callbacks.CallbackList(
         plan.callbacks,
         add_history=True,
@@ -229,7 +231,7 @@ def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency  # type: ignore[operator]
 
 
-def _find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
+def find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
     """Return the name of a callback that looks at batches, "" if none does."""
     for callback in callbacks:
         if isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch":

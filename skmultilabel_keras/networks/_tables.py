@@ -1,26 +1,38 @@
 """Networks for rows of features: tables, dense or sparse.
 
-Owns: ``mlp`` and ``linear``, and the checks of their parameters.
-Does not own: layers (``_layers``), which names they go by (the package itself).
+Owns: ``mlp`` and ``linear``, the input that networks for tables share, the checks of parameters.
+Does not own: layers (``_layers``), members (``_ensemble``), which names networks go by (the package
+itself).
 """
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from skmultilabel_keras.networks._initializers import LabelPrior
 from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
+
+_NORMALIZATIONS = {
+    "batch": keras.layers.BatchNormalization,
+    "layer": keras.layers.LayerNormalization,
+}
 
 
 def mlp(
     meta: Mapping[str, Any],
     *,
     hidden_layer_sizes: Sequence[int] = (100,),
-    activation: str = "relu",
+    activation: Any = "relu",
     dropout: float = 0.0,
+    normalization: str | None = None,
+    residual: bool = False,
+    l2: float = 0.0,
+    prior_bias: bool = True,
     standardize: bool = True,
 ) -> keras.Model:
     """Multilayer perceptron.
@@ -31,10 +43,21 @@ def mlp(
         See :mod:`skmultilabel_keras.networks`.
     hidden_layer_sizes : sequence of int, default=(100,)
         Units of each hidden layer; empty for none.
-    activation : str, default="relu"
+    activation : str or callable, default="relu"
         Activation of the hidden layers, one of Keras' names.
     dropout : float, default=0.0
         Share of the hidden units dropped in each training step, in [0, 1).
+    normalization : {"batch", "layer"} or None, default=None
+        Whether hidden units are normalised before their activation: each over the rows of a batch,
+        or all of a row together.
+    residual : bool, default=False
+        Whether each hidden layer after the first adds its input to its output, through a linear
+        map where their sizes differ.
+    l2 : float, default=0.0
+        Factor of the sum of the squared weights, biases left out, that is added to the loss.
+    prior_bias : bool, default=True
+        Whether the biases of the outputs start at the logits of the label priors, see
+        :class:`LabelPrior`, or at zero.
     standardize : bool, default=True
         Whether inputs are standardised inside the network, with the statistics of the training
         rows: mean and standard deviation for dense inputs, the largest absolute value (and no
@@ -45,31 +68,60 @@ def mlp(
     keras.Model
         Network whose outputs are logits of shape ``(n_samples, meta["n_units_"])``.
 
+    Raises
+    ------
+    ValueError
+        For a parameter that is none of these.
+
     Examples
     --------
     >>> mlp({"X_shape_": (5, 3), "n_units_": 2}, hidden_layer_sizes=(8,)).output_shape
     (None, 2)
     """
-    _check_mlp(hidden_layer_sizes, dropout)
-    is_sparse = meta.get("X_sparse_", False)
-    inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
-    x = FeatureScaler(shift=not is_sparse, name="scaler")(inputs) if standardize else inputs
-    if len(inputs.shape) > 2:
-        x = keras.layers.Flatten()(x)
-    for units in hidden_layer_sizes:
-        x = keras.layers.Dense(units, activation=activation)(x)
+    check_sizes("hidden_layer_sizes", hidden_layer_sizes)
+    activation = resolve_activation(activation)
+    check_number("dropout", dropout, below=1)
+    check_number("l2", l2)
+    check_flags(residual=residual, prior_bias=prior_bias)
+    if normalization is not None and normalization not in _NORMALIZATIONS:
+        raise ValueError(
+            f"model__normalization must be 'batch', 'layer' or None; got {normalization!r}."
+        )
+    inputs, x = table_input(meta, standardize=standardize)
+    penalty = keras.regularizers.L2(float(l2)) if l2 else None
+    for number, units in enumerate(map(int, hidden_layer_sizes)):
+        before = x
+        x = _hidden(x, units, activation, normalization, penalty)
         if dropout:
             x = Dropout(dropout)(x)
-    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], name="logits")(x))
+        if residual and number:
+            x = keras.layers.Add()([x, _of_size(before, units, penalty)])
+    outputs = keras.layers.Dense(
+        meta["n_units_"],
+        bias_initializer=LabelPrior() if prior_bias else "zeros",
+        kernel_regularizer=penalty,
+        name="logits",
+    )(x)
+    return keras.Model(inputs, outputs)
 
 
-def linear(meta: Mapping[str, Any], *, standardize: bool = True) -> keras.Model:
+def linear(
+    meta: Mapping[str, Any],
+    *,
+    l2: float = 0.0,
+    prior_bias: bool = True,
+    standardize: bool = True,
+) -> keras.Model:
     """Return a network without hidden layer: one logistic regression per label.
 
     Parameters
     ----------
     meta : mapping
         See :mod:`skmultilabel_keras.networks`.
+    l2 : float, default=0.0
+        As in :func:`mlp`.
+    prior_bias : bool, default=True
+        As in :func:`mlp`.
     standardize : bool, default=True
         As in :func:`mlp`.
 
@@ -83,19 +135,71 @@ def linear(meta: Mapping[str, Any], *, standardize: bool = True) -> keras.Model:
     >>> linear({"X_shape_": (5, 3), "n_units_": 2}).output_shape
     (None, 2)
     """
-    return mlp(meta, hidden_layer_sizes=(), standardize=standardize)
+    return mlp(meta, hidden_layer_sizes=(), l2=l2, prior_bias=prior_bias, standardize=standardize)
 
 
-def _check_mlp(hidden_layer_sizes: Any, dropout: Any) -> None:
-    sizes = hidden_layer_sizes
-    if not isinstance(sizes, (tuple, list, np.ndarray)) or not all(_is_size(n) for n in sizes):
+def table_input(meta: Mapping[str, Any], *, standardize: bool) -> tuple[Any, Any]:
+    """Return an input for rows of features, and the rows: flat, standardised where asked for."""
+    check_flags(standardize=standardize)
+    is_sparse = meta.get("X_sparse_", False)
+    inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
+    x = FeatureScaler(shift=not is_sparse, name="scaler")(inputs) if standardize else inputs
+    return inputs, keras.layers.Flatten()(x) if len(inputs.shape) > 2 else x
+
+
+def check_sizes(name: str, sizes: Any) -> None:
+    """Raise unless ``sizes`` is a sequence of whole numbers of at least 1."""
+    if not isinstance(sizes, (tuple, list, np.ndarray)) or not all(is_count(n) for n in sizes):
         raise ValueError(
-            "model__hidden_layer_sizes must be a tuple or list of integers of at least 1; got "
-            f"{sizes!r}."
+            f"model__{name} must be a tuple or list of integers of at least 1; got {sizes!r}."
         )
-    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ValueError(f"model__dropout must be a number in [0, 1); got {dropout!r}.")
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 1
+def check_number(name: str, value: Any, *, below: float = np.inf) -> None:
+    """Raise unless ``value`` is a number of at least 0, below a bound."""
+    if not is_number(value) or not 0 <= value < below:
+        bounds = "of at least 0" if below == np.inf else f"in [0, {below:g})"
+        raise ValueError(f"model__{name} must be a number {bounds}; got {value!r}.")
+
+
+def check_flags(**flags: Any) -> None:
+    """Raise unless all values are True or False."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"model__{name} must be True or False; got {value!r}.")
+
+
+def resolve_activation(activation: Any) -> Any:
+    """Return the function of one of Keras' names; anything that can be called is one itself."""
+    try:
+        return keras.activations.get(activation)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "model__activation must be the name of one of Keras' activations, such as 'relu', "
+            f"'selu' or 'tanh', or a function; got {activation!r}."
+        ) from error
+
+
+def is_count(value: Any) -> bool:
+    """Tell whether this is a whole number of at least 1."""
+    return isinstance(value, numbers.Integral) and is_number(value) and int(value) >= 1
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether this is a real number, which a truth value is not."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _hidden(x: Any, units: int, activation: Any, normalization: str | None, penalty: Any) -> Any:
+    """Return the output of a hidden layer."""
+    if normalization is None:
+        return keras.layers.Dense(units, activation=activation, kernel_regularizer=penalty)(x)
+    x = keras.layers.Dense(units, use_bias=False, kernel_regularizer=penalty)(x)
+    return keras.layers.Activation(activation)(_NORMALIZATIONS[normalization]()(x))
+
+
+def _of_size(x: Any, units: int, penalty: Any) -> Any:
+    """Return ``x``, or a linear map of it where it does not have this many units."""
+    if x.shape[-1] == units:
+        return x
+    return keras.layers.Dense(units, use_bias=False, kernel_regularizer=penalty)(x)
