@@ -162,21 +162,6 @@ def test_gradients_are_those_of_finite_differences(make):
         assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-8)
 
 
-def test_crossentropy_has_all_its_derivatives():
-    y, z = (tf.constant(values, tf.float32) for values in draw(4))
-    with tf.GradientTape() as outer:
-        outer.watch(z)
-        with tf.GradientTape() as inner:
-            inner.watch((y, z))
-            value = BinaryCrossentropy()(y, z)
-        of_y, of_z = inner.gradient(value, (y, z))
-    p = expit(z.numpy())
-    np.testing.assert_allclose(of_y, -z / z.shape.num_elements(), rtol=1e-5)
-    np.testing.assert_allclose(
-        outer.gradient(of_z, z), p * (1 - p) / z.shape.num_elements(), rtol=1e-4
-    )
-
-
 @EVERY
 @pytest.mark.parametrize("size", [30.0, 90.0, 1e4])
 def test_large_logits_give_finite_numbers(make, size):

@@ -59,7 +59,7 @@ class BinaryCrossentropy(EntrywiseLoss):
         if not (isinstance(self.label_smoothing, (int, float)) and self.label_smoothing == 0):
             smoothing = ops.cast(self.label_smoothing, z.dtype)
             y = y * (1.0 - smoothing) + 0.5 * smoothing
-        return _crossentropy(y, z)
+        return ops.softplus(z) - y * z
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -379,17 +379,6 @@ class DistributionBalanced(EntrywiseLoss):
         prior = None if self.prior is None else np.asarray(self.prior).tolist()
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "prior": prior}
-
-
-@ops.custom_gradient
-def _crossentropy(y: Any, z: Any) -> Any:
-    """Return ``log(1 + exp(z)) - y z``; written out, its derivatives take few operations."""
-
-    def differentiate(*arguments: Any, upstream: Any = None) -> tuple[Any, Any]:
-        (upstream,) = arguments if upstream is None else (upstream,)
-        return -z * upstream, (ops.sigmoid(z) - y) * upstream
-
-    return ops.softplus(z) - y * z, differentiate
 
 
 def _power(base: Any, exponent: float) -> Any:
