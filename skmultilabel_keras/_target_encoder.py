@@ -89,9 +89,21 @@ class TargetEncoder(BaseEstimator):
         self.label_names = label_names
         self.exclusive = exclusive
 
-    def fit(self, y: Any) -> TargetEncoder:
-        """Learn the meaning, the container and the label names of ``y``."""
-        targets = read_targets(y, declared=self.label_names)
+    def fit(self, y: Any, *, meaning: str | None = None) -> TargetEncoder:
+        """Learn the meaning, the container and the label names of ``y``.
+
+        Parameters
+        ----------
+        y : object
+            See the table in the module's docstring.
+        meaning : {"indicator", "classes"} or None, default=None
+            How to read a single column, where that does not depend on its values.
+
+        Returns
+        -------
+        self
+        """
+        targets = read_targets(y, declared=self.label_names, meaning=meaning)
         declared = None if self.label_names is None else _name_array(self.label_names)
         self.container_ = targets.container
         self.meaning_ = "classes" if targets.container == "classes" else "indicator"

@@ -29,6 +29,7 @@ from sklearn.utils import get_tags
 
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
 from skmultilabel_keras.metrics import label_log_loss, multilabel_scorers
+from skmultilabel_keras.model_selection import MultilabelStratifiedKFold
 
 METHODS = ["sigmoid", "isotonic", "temperature", "label_temperature"]
 ESTIMATORS = {
@@ -186,7 +187,11 @@ def test_each_label_is_calibrated_as_scikit_learn_does(method, single):
     folds = KFold(5, shuffle=True, random_state=0)
 
     ours = calibrate(
-        wrapped(single), X, y, method="label_temperature" if method == "temperature" else method
+        wrapped(single),
+        X,
+        y,
+        method="label_temperature" if method == "temperature" else method,
+        cv=folds,
     ).predict_proba(X)
 
     for label in range(y.shape[1]):
@@ -381,15 +386,15 @@ def test_equal_scores_get_the_share_of_the_label():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_default_is_five_shuffled_folds(method):
+def test_the_default_is_five_stratified_folds(method):
     X, y = make_data(150, 2)
-    folds = KFold(5, shuffle=True, random_state=0)
+    folds = MultilabelStratifiedKFold(5, random_state=0)
     masks = []
-    for train, test in folds.split(X):
+    for train, test in folds.split(X, y):
         masks.append((np.isin(np.arange(150), train), np.isin(np.arange(150), test)))
     wanted = calibrate(ESTIMATORS["bayes"], X, y, method=method).predict_proba(X)
 
-    for cv in (5, np.int64(5), folds, list(folds.split(X)), masks):
+    for cv in (5, np.int64(5), folds, list(folds.split(X, y)), masks):
         after = calibrate(ESTIMATORS["bayes"], X, y, method=method, cv=cv).predict_proba(X)
         np.testing.assert_array_equal(after, wanted)
 
@@ -558,7 +563,7 @@ def test_parameters_are_checked(params, message):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([0, 1, 1], r"y must be a label indicator .* got shape \(3,\)"),
+        ([0, 1, 1], "y must be a label indicator .* got 1-D classes"),
         ([[0], [1], [2]], "y must hold only 0 and 1"),
         ([[0, 1], [1, 0]], "inconsistent numbers of samples"),
     ],

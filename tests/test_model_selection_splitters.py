@@ -290,9 +290,9 @@ class TestBoth:
             (np.full((20, 2), -1.0), "only 0 and 1 .*got -1"),
             (sparse.csr_array(np.full((20, 2), 3)), "only 0 and 1 .*got 3"),
             (np.zeros((20, 2, 2)), "one dimension .*or two"),
-            (np.zeros((20, 0)), "with a label at least"),
-            (np.full((20, 2), "a"), "number, 0 or 1, for each row and label"),
-            (pd.DataFrame({"a": ["x"] * 20}), "number, 0 or 1, for each row and label"),
+            (np.zeros((20, 0)), "at least one label column"),
+            (np.full((20, 2), "a"), "only 0 and 1 in a label indicator; got 'a'"),
+            (pd.DataFrame({"a": ["x"] * 20}), "DataFrame y must hold only 0 and 1"),
             ([[]] * 20, "only empty label lists"),
         ],
     )
