@@ -39,6 +39,9 @@ _Calibrator: TypeAlias = Callable[[_Floats], _Floats]
 # Fewer rows with a label, or without it, tell too little of its probabilities.
 _FEWEST = 5
 
+# Scores whose relative spread is no larger are equal up to rounding.
+_SAME = 1e-12
+
 # Probabilities this near to 0 and 1 have the logits of these bounds.
 _EDGE = 1e-12
 
@@ -107,8 +110,8 @@ class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
     calibrators_ : list of length n_labels
         The map of each label, a function of arrays of scores (of logits for temperatures); None for
         a label that keeps its scores.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of int, shape (n_labels, 2)
+        0 and 1 for each label.
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
@@ -332,8 +335,10 @@ def _fit_sigmoid(entries: _Entries) -> _Calibrator:
     score, true, weight = entries
     n_pos, n_neg = weight[true].sum(), weight[~true].sum()
     target = np.where(true, (n_pos + 1) / (n_pos + 2), 1 / (n_neg + 2))
-    # Standardised, so that the search is well conditioned; a constant score gets slope 0.
-    centre, scale = score.mean(), score.std() or 1.0
+    # Standardised, so that the search is well conditioned.
+    centre, scale = score.mean(), score.std()
+    if scale <= _SAME * np.abs(score).max():  # nothing that a slope could be learnt from
+        centre, scale, score = 0.0, 1.0, np.zeros_like(score)
     start = np.log((n_pos + 1) / (n_neg + 1))
     slope, intercept = _search_line(
         (score - centre) / scale, target, weight / (n_pos + n_neg), float(start)

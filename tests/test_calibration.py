@@ -200,6 +200,15 @@ def test_each_label_is_calibrated_as_scikit_learn_does(method, single):
         np.testing.assert_allclose(ours[:, label], wanted, atol=2e-4)
 
 
+@pytest.mark.parametrize("score", [0.1, 1 / 3, 2.5, -7e5, 0.0])
+def test_equal_scores_have_one_probability(score):
+    """Also where rounding makes their standard deviation differ from zero."""
+    X, y = np.full((100, 1), score), np.arange(100)[:, np.newaxis] < 30
+    calibrated = calibrate(Given(), X, y.astype(int), method="sigmoid", cv="prefit")
+    near = score + np.array([[0.0], [1e-5], [-1e-5]])
+    np.testing.assert_allclose(calibrated.predict_proba(near), 31 / 102, atol=0.01)
+
+
 # Shapes and containers
 
 

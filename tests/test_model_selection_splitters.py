@@ -22,6 +22,7 @@ from skmultilabel_keras.model_selection import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
 )
+from skmultilabel_keras.model_selection._splits import deal_in_turn
 
 SPLITTERS = [
     MultilabelStratifiedKFold(3, random_state=0),
@@ -113,6 +114,16 @@ class TestKFold:
 
         assert len({len(test) for _, test in uneven.split(y, y)}) > 1
         assert deviation(even) <= deviation(uneven) + 1e-9
+
+    def test_every_training_part_knows_each_label(self):
+        """The estimator raises for a label of which nothing is known."""
+        for seed in range(100):
+            y = np.full((40, 3), np.nan)
+            for label in range(3):
+                known = np.random.default_rng([seed, label]).choice(40, 2, replace=False)
+                y[known, label] = [0, label % 2]
+            for train, _ in MultilabelStratifiedKFold(4, random_state=seed).split(y, y):
+                assert (~np.isnan(y[train])).any(axis=0).all()
 
     def test_without_shuffle_it_is_always_the_same(self):
         y = random_labels(50)
@@ -212,10 +223,10 @@ class TestBoth:
         X = np.zeros(40)
         assert listed(splitter, make(y), X) == listed(splitter, y)
 
-    def test_missing_labels_count_as_absent(self, splitter):
+    def test_what_is_known_of_labels_is_kept_in_proportion(self, splitter):
         y = random_labels(40).astype(float)
         holes = np.where(np.random.default_rng(1).random(y.shape) < 0.2, np.nan, y)
-        expected = listed(splitter, np.nan_to_num(holes))
+        expected = listed(splitter, np.hstack([np.nan_to_num(holes), ~np.isnan(holes)]))
         frame = pd.DataFrame(holes).astype("Int64")
         assert frame.isna().to_numpy().any()
         assert listed(splitter, holes) == listed(splitter, frame) == expected
@@ -224,7 +235,7 @@ class TestBoth:
 
     def test_a_single_label_with_missing_entries(self, splitter):
         y = np.where(np.arange(40) % 3, np.arange(40) % 2, np.nan)[:, np.newaxis]
-        assert listed(splitter, y) == listed(splitter, np.nan_to_num(y))
+        assert listed(splitter, y) == listed(splitter, np.hstack([y == 1, ~np.isnan(y)]))
 
     @pytest.mark.parametrize("collect", [list, set, tuple])
     def test_lists_of_label_names(self, splitter, collect):
@@ -331,6 +342,19 @@ class TestRandomState:
         assert listed(make(np.random.RandomState(0)), y) == listed(
             make(np.random.RandomState(0)), y
         )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_are_dealt_as_the_package_deals_them(seed):
+    """The same draws and the same parts, in a fraction of the time."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((rng.integers(1, 60), rng.integers(1, 12))) < rng.random()
+    n_parts = rng.integers(2, 6)
+    shares = np.full(n_parts, 1 / n_parts) if seed % 2 else rng.dirichlet(np.ones(n_parts))
+    one, other = np.random.RandomState(seed), np.random.RandomState(seed)
+    wanted = ml_stratifiers.IterativeStratification(labels, shares, one)
+    np.testing.assert_array_equal(deal_in_turn(labels, shares, other), wanted)
+    assert one.random_sample() == other.random_sample()
 
 
 def test_representations_show_parameters():

@@ -132,3 +132,8 @@ def test_what_cannot_be_computed():
         classifier(metrics=["f1_micro"]).fit(X, Y)
     with pytest.raises(ValueError, match=r"metrics \['f1_micro'\] are for label indicators"):
         fit(classifier(metrics=["f1_micro"]), y=Y[:, 0])
+
+
+def test_a_misspelt_name():
+    with pytest.raises(ValueError, match=r"metrics holds 'f1_mirco'.*Did you mean 'f1_micro'"):
+        fit(classifier(metrics=["f1_mirco"]))

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
+    LeaveOneOut,
     ShuffleSplit,
     cross_val_predict,
     cross_validate,
@@ -33,6 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
+from skmultilabel_keras.decision_rules import Threshold
 from skmultilabel_keras.metrics import get_multilabel_scorer
 from skmultilabel_keras.model_selection import (
     CostObjective,
@@ -98,6 +100,19 @@ def make_data(n_samples=120, n_labels=3, seed=0):
     noise = rng.normal(size=(n_samples, n_labels))
     y = X[:, :1] + X[:, 1 : n_labels + 1] + noise > np.linspace(0.3, 1.3, n_labels)
     return X, y.astype(int)
+
+
+class Given(ClassifierMixin, BaseEstimator):
+    """A fitted classifier whose probabilities are its features."""
+
+    def fit(self, X, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict_proba(self, X):
+        return np.asarray(X)
 
 
 def tune(estimator, X, y, sample_weight=None, fit_params=(), **params):
@@ -299,7 +314,7 @@ class TestMissingLabels:
     def test_a_label_that_is_missing_in_all_rows(self):
         X, y = self.make()
         y[:, 1] = np.nan
-        with pytest.raises(ValueError, match="all are missing for the label in column 1"):
+        with pytest.raises(ValueError, match="all are NaN for label 1"):
             tune(MissingAware(), X, y)
 
 
@@ -552,6 +567,43 @@ class TestScikitLearn:
         assert not sparse_ok
 
 
+class TestDegenerateScores:
+    def test_the_unit_of_weights_does_not_matter(self):
+        y = make_data()[1]
+        scores = np.random.default_rng(0).random(y.shape)
+        given = {"cv": "prefit", "refit": False}
+        for objective in ("neg_hamming_loss", "f1_macro", CostObjective(1, 3)):
+            found = [
+                tune(Given(), scores, y, np.full(len(y), unit), objective=objective, **given)
+                for unit in (1.0, 2.0**-43)
+            ]
+            np.testing.assert_array_equal(*(tuned.thresholds_ for tuned in found))
+
+    def test_the_unit_of_costs_does_not_matter(self):
+        X, y = make_data()
+        costs = [CostObjective(2.0**-43, 3 * 2.0**-43), CostObjective(1, 3)]
+        found = [tune(Centroids(), X, y, objective=cost).thresholds_ for cost in costs]
+        np.testing.assert_array_equal(*found)
+
+    def test_many_splits_make_no_label_rare(self):
+        X, y = make_data(60)
+        tuned = tune(Centroids(), X, y, cv=LeaveOneOut())
+        assert len(set(tuned.thresholds_)) == 3
+
+    def test_a_rule_of_the_thresholds_decides_alike(self):
+        """Also below scores of zero, in float32."""
+        scores = np.array([[0, 0.3], [0, 0.2], [0.4, 0]], dtype=np.float32)
+        tuned = tune(Given(), scores, np.ones((3, 2), int), cv="prefit", refit=False)
+        assert tuned.predict(scores).all()
+        assert Threshold(tuned.thresholds_).decide(scores).all()
+
+    def test_results_of_another_fit_are_dropped(self):
+        X, y = make_data()
+        tuned = tune(Centroids(), X, y, store_cv_results=True)
+        tuned.set_params(store_cv_results=False).fit(X, y)
+        assert not hasattr(tuned, "cv_results_")
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("params", "message"),
@@ -576,7 +628,7 @@ class TestErrors:
             (sparse.csr_array(np.full((120, 2), -1)), "y must hold only 0 and 1 .*got -1"),
             ([["a"], ["a", "b"]] * 60, "MultiLabelBinarizer"),
             (np.full((120, 2), "a"), "only 0 and 1 in a label indicator; got 'a'"),
-            (np.full((120, 2), None), "only 0 and 1; Input y contains NaN"),
+            (np.full((120, 2), None), "must hold a known entry for each label"),
         ],
     )
     def test_illegal_labels(self, y, message):

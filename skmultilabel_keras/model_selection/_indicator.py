@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmultilabel_keras._target_encoder import TargetEncoder
+from skmultilabel_keras._target_encoder import (
+    TargetEncoder,
+    has_missing,
+    require_known_labels,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def read_indicator(y: Any) -> Indicator:
     Raises
     ------
     ValueError
-        For other shapes, and for other values.
+        For other shapes and other values, and where nothing is known of a label.
     """
     encoder = TargetEncoder().fit(y, meaning="indicator")
     if encoder.container_ in ("classes", "lists"):
@@ -46,12 +50,16 @@ def read_indicator(y: Any) -> Indicator:
             "label pass a column, np.reshape(y, (-1, 1)); turn lists of label names into an "
             "indicator with sklearn.preprocessing.MultiLabelBinarizer."
         )
-    values = _as_dense(encoder.transform(y))
-    return Indicator(values == 1, ~np.isnan(values), encoder)
+    values = encoder.transform(y)
+    if has_missing(values):
+        require_known_labels(values, encoder.label_names_)
+    return Indicator(_which_hold(values), _which_are_known(values), encoder)
 
 
-def read_labels(y: Any) -> np.ndarray:
-    """Return which label, or class, each row has.
+def read_strata(y: Any) -> np.ndarray:
+    """Return what is to be kept in proportion: the rows of each label, or class.
+
+    Of a label that is not known for all rows, also which rows it is known for.
 
     Parameters
     ----------
@@ -60,8 +68,7 @@ def read_labels(y: Any) -> np.ndarray:
 
     Returns
     -------
-    ndarray of bool, shape (n_samples, n_labels)
-        False where an entry is missing.
+    ndarray of bool, shape (n_samples, n_strata)
 
     Raises
     ------
@@ -72,8 +79,13 @@ def read_labels(y: Any) -> np.ndarray:
     encoded = encoder.transform(y)
     if encoder.meaning_ == "classes":
         return encoded[:, np.newaxis] == np.arange(encoder.n_labels_)
-    return _as_dense(encoded) == 1
+    true, known = _which_hold(encoded), _which_are_known(encoded)
+    return np.hstack([true, known[:, ~known.all(axis=0)]]) if has_missing(encoded) else true
 
 
-def _as_dense(values: Any) -> np.ndarray:
-    return values.toarray() if sparse.issparse(values) else values
+def _which_hold(values: Any) -> np.ndarray:
+    return values.astype(bool).toarray() if sparse.issparse(values) else values == 1
+
+
+def _which_are_known(values: Any) -> np.ndarray:
+    return np.ones(values.shape, dtype=bool) if sparse.issparse(values) else ~np.isnan(values)

@@ -21,7 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skmultilabel_keras._compat import take_rows
-from skmultilabel_keras.metrics import align_scores
+from skmultilabel_keras.metrics import align_scores, subset_accuracy
 from skmultilabel_keras.model_selection._indicator import Indicator, read_indicator
 from skmultilabel_keras.model_selection._splits import (
     MultilabelStratifiedKFold,
@@ -48,6 +48,23 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     @property
     def _is_prefit(self) -> bool:
         return isinstance(self.cv, str) and self.cv == "prefit"
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows whose known labels are all predicted right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+        y : indicator of shape (n_samples, n_labels)
+            Missing labels, NaN, count for nothing.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            Subset accuracy.
+        """
+        return subset_accuracy(y, self.predict(X), sample_weight=sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return who gets which metadata, as scikit-learn's meta-estimators do.
@@ -96,10 +113,16 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             _require_fitted(self.estimator)
             return [(None, np.arange(np.shape(y)[0]))]
         splitter = self._make_splitter(y, seed)
-        return [
+        splits: list[Split] = [
             (_as_indices(train), _as_indices(test))
             for train, test in splitter.split(X, y, **params)
         ]
+        if not splits:
+            raise ValueError(
+                f"cv must give one split at least; got {self.cv!r}, which gives none. A generator "
+                "can be used once only: pass a list."
+            )
+        return splits
 
     def _make_splitter(self, y: Any, seed: Any) -> Any:
         cv = self.cv
@@ -140,7 +163,8 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Keep the fitted estimator and what is known of rows and labels."""
         self.estimator_ = estimator
         self.n_labels_ = target.true.shape[1]
-        self.classes_ = [np.array([0, 1]) for _ in range(self.n_labels_)]
+        # An array: a list of arrays is what scikit-learn's cross_val_predict cannot read.
+        self.classes_ = np.tile([0, 1], (self.n_labels_, 1))
         self._encoder = target.encoder
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(self):

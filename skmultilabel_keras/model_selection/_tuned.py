@@ -37,6 +37,10 @@ _CONSTRAINTS = {
 }
 
 
+# Rows with a label from which on it is not rare, however many splits there are.
+_ENOUGH = 10
+
+
 def _has_decision_function(meta: MultiLabelTunedThresholdClassifierCV) -> bool:
     return hasattr(getattr(meta, "estimator_", meta.estimator), "decision_function")
 
@@ -106,8 +110,8 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
     cv_results_ : dict of str to ndarray
         "indices", the rows that were scored, shape (n_scored,), and "y_score", their scores of
         shape (n_scored, n_labels). Only with ``store_cv_results=True``.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of int, shape (n_labels, 2)
+        0 and 1 for each label.
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
@@ -122,9 +126,10 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
     -----
     - Thresholds lie midway between neighbouring scores. Of cuts that are equally good the one
       nearest 0.5 is taken, the higher of two as near.
-    - Rare labels, with fewer scored rows than there are splits (with none, for a single split),
-      get the cut that is best when the entries of all labels are taken together, as for a micro
-      average: too little is known to tune one for them alone. That includes labels that no row has.
+    - Rare labels, with fewer scored rows than there are splits, or than 10 where there are more
+      splits (with none, for a single split), get the cut that is best when the entries of all
+      labels are taken together, as for a micro average: too little is known to tune one for them
+      alone. That includes labels that no row has.
     - Missing labels, NaN in ``y``, count in no objective, and nor do rows of weight zero.
       ``y`` goes to the estimator as it is.
     - Predictions have the dtype and the container of ``y``: dense, or CSR for sparse ones.
@@ -200,7 +205,6 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
             _CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
         )
         X, y, target = self._read(X, y)
-        _require_known(target)
         n_labels = target.true.shape[1]
         objective = resolve_objective(self.objective, n_labels)
         entry_weight, row_weight = _read_weights(target, sample_weight)
@@ -224,6 +228,8 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
         self.best_score_ = objective.evaluate(rows, thresholds)
         if self.store_cv_results:
             self.cv_results_ = {"indices": index, "y_score": y_score}
+        elif hasattr(self, "cv_results_"):
+            del self.cv_results_  # of another fit
         return self
 
     def predict(self, X: Any) -> Any:
@@ -294,15 +300,6 @@ def _respond(estimator: Any, X: Any, n_labels: int) -> np.ndarray:
     return read_response(estimator, "predict_proba", X, n_labels)
 
 
-def _require_known(target: Indicator) -> None:
-    empty = ~target.known.any(axis=0)
-    if empty.any() and len(target.known):
-        raise ValueError(
-            "y must hold a known entry for each label; all are missing for the label in column "
-            f"{int(np.argmax(empty))}. Leave the label out."
-        )
-
-
 def _read_weights(target: Indicator, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of entries, zero where they are missing, and those of rows."""
     n_samples, n_labels = target.true.shape
@@ -336,4 +333,4 @@ def _check_entry_weight(sample_weight: Any, shape: tuple[int, int]) -> np.ndarra
 
 def _find_rare(rows: ScoredLabels, n_splits: int) -> np.ndarray:
     """Tell which labels have fewer scored rows than there are splits."""
-    return (rows.true & (rows.weight > 0)).sum(axis=0) < n_splits
+    return (rows.true & (rows.weight > 0)).sum(axis=0) < min(n_splits, _ENOUGH)
