@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,10 +90,10 @@ def calibrate(estimator, *data, **params):
     ids=["bayes", "overfitted"],
 )
 def test_probabilities_of_a_classifier_too_sure_of_itself_get_better(estimator, method):
-    X, y = make_data(1000)
+    X, y = make_data(1000, 2)
     X = copy_features(X)
     if not isinstance(estimator, MultiOutputClassifier):
-        X = np.hstack([X, np.random.default_rng(0).normal(size=(1000, 150))])
+        X = np.hstack([X[:, :10], np.random.default_rng(0).normal(size=(1000, 150))])
     train, test = slice(0, 500), slice(500, None)
 
     plain = clone(estimator).fit(X[train], y[train])
@@ -167,6 +168,20 @@ def test_order_is_kept(method, seed, spread):
         assert (np.diff(after, axis=0) * direction >= -1e-12).all()
     else:
         assert (np.diff(after, axis=0) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_permuting_labels_permutes_probabilities(method):
+    z = 3 * np.random.default_rng(0).normal(size=(80, 4))
+    y = draw_labels(z / 2)
+    order = [2, 0, 3, 1]
+
+    one = calibrate(Given(), z, y, method=method, cv="prefit")
+    other = calibrate(Given(), z[:, order], y[:, order], method=method, cv="prefit")
+
+    np.testing.assert_allclose(
+        other.predict_proba(z[:, order]), one.predict_proba(z)[:, order], rtol=1e-6
+    )
 
 
 # Equal to scikit-learn's
@@ -465,21 +480,23 @@ def test_copies_predict_the_same():
         assert clone(model).get_params()["method"] == method
 
 
-def test_nested_parameters_are_searched_in_two_processes():
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_nested_parameters_are_searched_by_two_workers(backend):
     X, y = make_data(120, 3)
     grid = {"method": METHODS, "estimator__estimator__C": [0.01, 1.0], "cv": [2]}
     model = MultiLabelCalibratedClassifierCV(ESTIMATORS["logistic"])
 
-    one, two = (
-        GridSearchCV(
-            model,
-            grid,
-            scoring=multilabel_scorers(["neg_label_log_loss"])["neg_label_log_loss"],
-            cv=2,
-            n_jobs=n_jobs,
-        ).fit(X, y)
-        for n_jobs in (1, 2)
-    )
+    with joblib.parallel_config(backend):
+        one, two = (
+            GridSearchCV(
+                model,
+                grid,
+                scoring=multilabel_scorers(["neg_label_log_loss"])["neg_label_log_loss"],
+                cv=2,
+                n_jobs=n_jobs,
+            ).fit(X, y)
+            for n_jobs in (1, 2)
+        )
 
     assert np.isfinite(two.cv_results_["mean_test_score"]).all()
     np.testing.assert_allclose(
@@ -491,8 +508,11 @@ def test_scorers_and_cross_validation():
     X, y = make_data(150, 3)
     model = MultiLabelCalibratedClassifierCV(ESTIMATORS["forest"], cv=2, n_jobs=2)
 
-    result = cross_validate(model, X, y, cv=2, scoring=multilabel_scorers(), error_score="raise")
-    named = cross_validate(model, X, y, cv=2, scoring=["roc_auc", "f1_micro"], error_score="raise")
+    with joblib.parallel_config("threading"):
+        result, named = (
+            cross_validate(model, X, y, cv=2, scoring=scoring, error_score="raise")
+            for scoring in (multilabel_scorers(), ["roc_auc", "f1_micro"])
+        )
 
     assert all(np.isfinite(value).all() for value in {**result, **named}.values())
 

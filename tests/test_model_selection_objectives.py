@@ -234,9 +234,10 @@ class TestConstraints:
         rng = np.random.default_rng(0)
         y = (rng.random((500, 2)) < 0.4).astype(int)
         score = np.clip(rng.normal(0.4 + 0.2 * y, 0.2), 0, 1)
-        for objective in (RecallAtLeast, PrecisionAtLeast):
+        for objective, up in ((RecallAtLeast, -1), (PrecisionAtLeast, 1)):
             tuned = [tune(y, score, objective(value)) for value in (0.5, 0.7, 0.9, 1.0)]
             assert (np.diff([t.best_score_ for t in tuned]) <= 0).all()
+            assert (up * np.diff([t.thresholds_ for t in tuned], axis=0) >= 0).all()
         high = tune(y, score, RecallAtLeast(0.9))
         assert (sk.recall_score(y, high.predict(score), average=None) >= 0.9).all()
         high = tune(y, score, PrecisionAtLeast(0.9))

@@ -14,9 +14,8 @@ from iterstrat import ml_stratifiers
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_validate
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from skmultilabel_keras.model_selection import (
     MultilabelStratifiedKFold,
@@ -287,9 +286,9 @@ class TestBoth:
     def test_searches_take_it(self, splitter, routing):
         X = np.random.default_rng(0).normal(size=(80, 4))
         y = (X[:, :3] + np.random.default_rng(1).normal(size=(80, 3)) > 0).astype(int)
-        classifier = OneVsRestClassifier(LogisticRegression())
+        classifier = KNeighborsClassifier()
         with config_context(enable_metadata_routing=routing):
-            search = GridSearchCV(classifier, {"estimator__C": [0.1, 1]}, cv=splitter).fit(X, y)
+            search = GridSearchCV(classifier, {"n_neighbors": [1, 5]}, cv=splitter).fit(X, y)
             scores = cross_validate(classifier, X, y, cv=splitter)["test_score"]
         assert search.n_splits_ == splitter.get_n_splits() == len(scores)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +44,9 @@ from skmultilabel_keras.model_selection import (
     PrecisionAtLeast,
     RecallAtLeast,
 )
+
+# Processes import everything anew, which takes seconds; that copies are alike is tested apart.
+BACKENDS = ["threading", pytest.param("loky", marks=pytest.mark.slow)]
 
 
 def logistic():
@@ -405,10 +407,12 @@ class TestSplits:
         with pytest.raises(ValueError, match="n_splits=5 greater than the number of samples"):
             tune(Centroids(), *make_data(4))
 
-    def test_jobs_do_not_change_results(self):
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_jobs_do_not_change_results(self, backend):
         X, y = make_data()
         forest = RandomForestClassifier(5, random_state=0)
-        one, two = (tune(forest, X, y, n_jobs=n_jobs) for n_jobs in (1, 2))
+        with joblib.parallel_config(backend):
+            one, two = (tune(forest, X, y, n_jobs=n_jobs) for n_jobs in (1, 2))
         np.testing.assert_array_equal(one.thresholds_, two.thresholds_)
 
     def test_the_seed_settles_everything(self):
@@ -506,8 +510,8 @@ class TestWeightsAndFitParameters:
 
 
 class TestScikitLearn:
-    @pytest.mark.parametrize("n_jobs", [1, 2])
-    def test_nested_parameters_are_searched(self, n_jobs):
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_nested_parameters_are_searched(self, backend):
         X, y = make_data()
         tuned = MultiLabelTunedThresholdClassifierCV(
             OneVsRestClassifier(logistic()),
@@ -520,10 +524,15 @@ class TestScikitLearn:
             "objective__beta": [2.0],
             "objective__average": ["macro", "samples"],
         }
-        search = GridSearchCV(tuned, grid, cv=2, n_jobs=n_jobs, scoring="f1_macro")
-        search.fit(X, y)
-        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-        assert search.predict(X).shape == y.shape
+        with joblib.parallel_config(backend):
+            one, two = (
+                GridSearchCV(tuned, grid, cv=2, n_jobs=n_jobs, scoring="f1_macro").fit(X, y)
+                for n_jobs in (1, 2)
+            )
+        scores = two.cv_results_["mean_test_score"]
+        assert np.isfinite(scores).all()
+        np.testing.assert_array_equal(scores, one.cv_results_["mean_test_score"])
+        assert two.predict(X).shape == y.shape
 
     def test_objectives_are_searched(self):
         X, y = make_data()
@@ -661,46 +670,3 @@ class TestErrors:
             tuned.fit(X[:, :2], y[:, :2])
         tuned.estimator_.scale = 1.0
         np.testing.assert_array_equal(tuned.predict(X), expected)
-
-
-def read_real_data(name, n_labels, n_rows):
-    """Return the original split of a data set, of its most frequent labels and first rows."""
-    folder = os.environ.get("SKMLK_DATA")
-    path = Path(folder or "", f"{name}.npz")
-    if not (folder and path.exists()):
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
-        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
-    with np.load(path, allow_pickle=False) as z:
-        X, y = (
-            sparse.csr_array(
-                (z[f"{part}_data"], z[f"{part}_indices"], z[f"{part}_indptr"]),
-                shape=z[f"{part}_shape"],
-            )
-            for part in "XY"
-        )
-        train, test = z["train_idx"], z["test_idx"]
-    train = train[:n_rows]
-    frequent = np.sort(np.argsort(-y[train].sum(axis=0), kind="stable")[:n_labels])
-    y = y.toarray()[:, frequent]
-    return X[train], y[train], X[test], y[test]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("average", ["macro", "micro"])
-@pytest.mark.parametrize(
-    ("name", "n_labels", "n_rows"),
-    [("birds", 15, 322), ("bibtex", 30, 2000), ("corel5k", 30, 2000)],
-)
-def test_tuned_thresholds_beat_one_half_on_held_out_rows(name, n_labels, n_rows, average):
-    X, y, X_test, y_test = read_real_data(name, n_labels, n_rows)
-    classifier = make_pipeline(
-        StandardScaler(with_mean=False),
-        OneVsRestClassifier(LogisticRegression(solver="liblinear", C=0.1)),
-    )
-    tuned = tune(classifier, X, y, cv=3, objective=f"f1_{average}")
-    plain = tuned.predict_proba(X_test) > 0.5
-    options = {"average": average, "zero_division": 0.0}
-    assert sk.f1_score(y_test, tuned.predict(X_test), **options) > sk.f1_score(
-        y_test, plain, **options
-    )

@@ -246,7 +246,7 @@ class SPLC(EntrywiseLoss):
 
     Parameters
     ----------
-    likely : float, default=0.6
+    likely : float, default=0.8
         In (0, 1]: the probability above which an entry is taken for true. The network has to have
         learnt something by then, so a network that starts from the labels' priors is best.
     margin : float, default=1.0
@@ -264,7 +264,8 @@ class SPLC(EntrywiseLoss):
     References
     ----------
     Zhang, Cheng, Huang, Wen, Feng, Li, Guo, "Simple and Robust Loss Design for Multi-Label Learning
-    with Missing Labels", 2021. There, correction starts after the first epoch.
+    with Missing Labels", 2021. There, correction starts after the first epoch, with 0.6 for
+    ``likely``. Here it starts with the first step, when 0.6 is still noise: the default is higher.
 
     Examples
     --------
@@ -276,7 +277,7 @@ class SPLC(EntrywiseLoss):
 
     def __init__(
         self,
-        likely: float = 0.6,
+        likely: float = 0.8,
         margin: float = 1.0,
         gamma: float = 2.0,
         name: str = "splc",
