@@ -329,7 +329,8 @@ def load_split(name: str, settings: Settings) -> Split:
 def load_rows(name: str, settings: Settings) -> tuple[np.ndarray | sparse.csr_array, np.ndarray]:
     with np.load(find_data(name)) as data:
         X, y = (_read_csr(data, part) for part in "XY")
-    y = y.toarray().astype(np.int8)
+    # Not int8: scikit-learn 1.9's LabelBinarizer mixes up the columns of more than 127 labels then.
+    y = y.toarray().astype(np.int64)
     if settings.quick:
         y = y[:, :6]
     return X if name in _SPARSE else X.toarray(), y
