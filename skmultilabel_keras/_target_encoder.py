@@ -353,8 +353,10 @@ def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> 
             stacklevel=2,
         )
         return _Targets("classes", _read_classes(array.ravel()))
-    if array.dtype.kind == "O" and any(map(is_missing, array.flat)) and _all_numbers(array.flat):
-        return _Targets("dense", read_objects(array), dtype=np.int64)
+    if array.dtype.kind == "O" and _all_numbers(array.flat):
+        values = read_objects(array)
+        if np.isnan(values).any():
+            return _Targets("dense", values, dtype=np.int64)
     return _Targets("dense", array)
 
 
@@ -440,7 +442,7 @@ def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
 
 def _is_indicator(array: np.ndarray) -> bool:
     if array.dtype.kind == "O":
-        return all(map(_is_binary, array.flat))
+        return all(_is_binary(value) or is_missing(value) for value in array.flat)
     return array.dtype.kind in "biuf" and bool(_is_known_or_missing(array).all())
 
 

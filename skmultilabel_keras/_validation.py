@@ -59,10 +59,14 @@ def read_objects(array: np.ndarray) -> np.ndarray:
     TypeError
         If some of them is neither a number nor missing: text that reads like one is none.
     """
-    flat = [np.nan if is_missing(value) else value for value in array.flat]
-    strange = next((value for value in flat if not is_number(value)), None)
-    if strange is not None:
-        raise TypeError(f"{strange!r} is no number.")
+    flat = array.ravel().tolist()
+    # By one value of each type, of which there are few.
+    other = {kind for kind, value in {type(v): v for v in flat}.items() if not is_number(value)}
+    if other:
+        strange = [value for value in flat if type(value) in other and not is_missing(value)]
+        if strange:
+            raise TypeError(f"{strange[0]!r} is no number.")
+        flat = [np.nan if type(value) in other else value for value in flat]
     return np.array(flat, dtype=np.float64).reshape(array.shape)
 
 

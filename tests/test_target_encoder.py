@@ -784,6 +784,8 @@ def test_objects_may_stand_for_missing_labels(missing):
     objects = np.where(np.isnan(y), missing, np.nan_to_num(y).astype(int).astype(object))
     encoder = TargetEncoder().fit(objects)
     np.testing.assert_array_equal(encoder.transform(objects), y)
+    column = TargetEncoder().fit(objects[:, 1:2])
+    np.testing.assert_array_equal(column.transform(objects[:, 1:2]), y[:, 1:2])
     assert encoder.decode(np.zeros(y.shape, dtype=bool)).dtype == np.int64
 
 
