@@ -55,6 +55,8 @@ def resolve_label_weight(class_weight: Any, indicator: Any, label_names: np.ndar
     if isinstance(class_weight, str):
         return _balance(indicator)  # the only string that parameters allow
     n_labels = len(label_names)
+    if hasattr(class_weight, "to_dict"):  # a Series: by its names, not by their order
+        class_weight = class_weight.to_dict()
     if isinstance(class_weight, Mapping):
         weight = _read_mapping(class_weight, label_names)
     else:

@@ -574,7 +574,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                     f"{self.class_weight!r}. Leave out one of them."
                 )
             names = self.target_encoder_.label_names_
-            self._label_weight = resolve_label_weight(self.class_weight, rows.y[rows.index], names)
+            known = rows.known_targets()
+            self._label_weight = resolve_label_weight(self.class_weight, known, names)
         self.decision_rule_ = self._learn_rule(rows)
 
     def _learn_rule(self, rows: Rows) -> DecisionRule | None:
@@ -588,7 +589,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 f"probable one is predicted; got {self.decision_rule!r}."
             )
         rule = clone(decision_rule_of(self.decision_rule)).set_params(**routed)
-        return rule.fit(rows.y[rows.index])
+        return rule.fit(rows.known_targets())
 
     def _decide(self, outputs: np.ndarray) -> np.ndarray:
         """Return a boolean indicator, or the codes of classes; may overwrite the outputs."""
@@ -599,7 +600,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _inform_loss(self, rows: Rows, validation: Rows | None) -> None:
         """Tell the loss what it has to know of the labels: weights, shares, missing ones."""
         if self._label_prior is None and needs_prior(self._network.loss):
-            self._label_prior = label_shares(rows.y[rows.index])
+            self._label_prior = label_shares(rows.known_targets())
         parts = [rows] if validation is None else [rows, validation]
         inform_loss(
             self._network,
@@ -757,13 +758,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if self._targets() not in ("independent", "one_hot"):
             raise ValueError(f"metrics {names} are for label indicators; y holds 1-D classes.")
         rows, weight = validation.index, validation.weight
-        X, y = validation.X[rows], validation.y[rows]
-        if weight is not None and validation.weighs_entries:
-            y = np.where(weight[rows] > 0, y.toarray() if sparse.issparse(y) else y, np.nan)
-            weight = None
-        weight = None if weight is None else weight[rows]
+        weight = None if weight is None or validation.weighs_entries else weight[rows]
+        targets = validation.known_targets()
         respond = partial(self._respond, part.functions)
-        return [ValidationScores(names, X, y, weight, respond)]
+        return [ValidationScores(names, validation.X[rows], targets, weight, respond)]
 
     def _stoppers(self) -> list[keras.callbacks.Callback]:
         """Return the callback that stops early, if that is asked for."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -32,6 +33,7 @@ __all__ = [
     "fresh_names",
     "isolated_build",
     "last_operation",
+    "take_rows",
     "validate_parameter_constraints",
 ]
 

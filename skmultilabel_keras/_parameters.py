@@ -345,13 +345,24 @@ def metric_classes(metrics: Any) -> Any:
     """Return metrics with the names of Keras' classes replaced by the classes."""
     if isinstance(metrics, str):
         with fresh_names():  # Keras makes an object, whose name must not count
-            found = keras.metrics.get(metrics)
+            found = _named_metric(metrics)
         return type(found) if isinstance(found, keras.metrics.Metric) else found
     if isinstance(metrics, Mapping):
         return {key: metric_classes(value) for key, value in metrics.items()}
     if isinstance(metrics, Sequence):
         return [metric_classes(value) for value in metrics]
     return metrics
+
+
+def _named_metric(name: str) -> Any:
+    try:
+        return keras.metrics.get(name)
+    except ValueError as error:
+        known = {*SCORER_NAMES, *(metric for metric in dir(keras.metrics) if metric[0] != "_")}
+        raise ValueError(
+            f"metrics holds {name!r}, which is neither a metric of Keras nor one of "
+            f"skmultilabel_keras.metrics. {nearest_names(name, known)}"
+        ) from error
 
 
 def _in_list(metrics: Any) -> Any:

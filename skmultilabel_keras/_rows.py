@@ -59,6 +59,14 @@ class Rows:
         """Whether there is a weight for each entry of the targets."""
         return self.weight is not None and self.weight.ndim == 2
 
+    def known_targets(self) -> Any:
+        """Return the targets of these rows, with NaN for entries whose weight is zero."""
+        y = self.y[self.index]
+        if not self.weighs_entries:
+            return y
+        dense = y.toarray() if sparse.issparse(y) else y
+        return np.where(self.weight[self.index] > 0, dense, np.nan)  # type: ignore[index]
+
     def select(self, positions: np.ndarray) -> Rows:
         """Return a view of some of these rows."""
         return replace(self, index=self.index[positions])

@@ -26,7 +26,6 @@ was declared (one label name, or several classes) and what ``fit`` saw go before
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmultilabel_keras._validation import nearest_names
+from skmultilabel_keras._validation import is_missing, is_number, nearest_names, read_objects
 
 _SET_TYPES = (set, frozenset)
 _ROW_TYPES = (list, tuple, np.ndarray)
@@ -89,9 +88,21 @@ class TargetEncoder(BaseEstimator):
         self.label_names = label_names
         self.exclusive = exclusive
 
-    def fit(self, y: Any) -> TargetEncoder:
-        """Learn the meaning, the container and the label names of ``y``."""
-        targets = read_targets(y, declared=self.label_names)
+    def fit(self, y: Any, *, meaning: str | None = None) -> TargetEncoder:
+        """Learn the meaning, the container and the label names of ``y``.
+
+        Parameters
+        ----------
+        y : object
+            See the table in the module's docstring.
+        meaning : {"indicator", "classes"} or None, default=None
+            How to read a single column, where that does not depend on its values.
+
+        Returns
+        -------
+        self
+        """
+        targets = read_targets(y, declared=self.label_names, meaning=meaning)
         declared = None if self.label_names is None else _name_array(self.label_names)
         self.container_ = targets.container
         self.meaning_ = "classes" if targets.container == "classes" else "indicator"
@@ -312,14 +323,12 @@ def _read_frame(y: Any) -> np.ndarray:
     try:
         values = y.to_numpy(dtype=np.float64, na_value=np.nan)
     except TypeError:  # not pandas, which alone has na_value, or objects with pandas.NA
-        rows = np.asarray(y.to_numpy(), dtype=object).tolist()
-        known = [[np.nan if _is_missing(value) else value for value in row] for row in rows]
-        values = np.array(known, dtype=np.float64).reshape(len(y), len(kinds))
+        values = read_objects(np.asarray(y.to_numpy(), dtype=object))
     return values if set(kinds) <= {"f"} or np.isnan(values).any() else _as_int(values)
 
 
 def _all_numbers(values: Iterable[Any]) -> bool:
-    return all(_is_number(value) or _is_missing(value) for value in values)
+    return all(is_number(value) or is_missing(value) for value in values)
 
 
 def _as_int(numbers: np.ndarray) -> np.ndarray:
@@ -344,6 +353,10 @@ def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> 
             stacklevel=2,
         )
         return _Targets("classes", _read_classes(array.ravel()))
+    if array.dtype.kind == "O" and _all_numbers(array.flat):
+        values = read_objects(array)
+        if np.isnan(values).any():
+            return _Targets("dense", values, dtype=np.int64)
     return _Targets("dense", array)
 
 
@@ -372,7 +385,7 @@ def _column_holds_classes(
 
 def _read_classes(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind in "OmM":  # scikit-learn knows no type for mixed objects
-        missing = [row for row, value in enumerate(array) if _is_missing(value)]
+        missing = [row for row, value in enumerate(array) if is_missing(value)]
         if missing:
             raise ValueError(f"Input y contains NaN: the class in row {missing[0]} is missing.")
         floats = [value for value in array if isinstance(value, (float, np.floating))]
@@ -383,20 +396,8 @@ def _read_classes(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _is_missing(value: Any) -> bool:
-    if isinstance(value, (float, np.floating)):
-        return bool(np.isnan(value))
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return bool(np.isnat(value))
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (numbers.Number, np.bool_)) and not isinstance(value, complex)
-
-
 def _is_binary(value: Any) -> bool:
-    return _is_number(value) and value in (0, 1)
+    return is_number(value) and value in (0, 1)
 
 
 def _listed(y: Any) -> list[Any]:
@@ -441,7 +442,7 @@ def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
 
 def _is_indicator(array: np.ndarray) -> bool:
     if array.dtype.kind == "O":
-        return all(map(_is_binary, array.flat))
+        return all(_is_binary(value) or is_missing(value) for value in array.flat)
     return array.dtype.kind in "biuf" and bool(_is_known_or_missing(array).all())
 
 
@@ -463,11 +464,10 @@ def _require_binary(values: Any, names: np.ndarray) -> None:
     if not len(found):
         return
     label, value = names.tolist()[columns[0]], found[:1].tolist()[0]
-    if _is_missing(value):
+    if is_missing(value):
         raise ValueError(
             f"y must hold only 0 and 1; Input y contains NaN, first for label {label!r}. Missing "
-            "labels can be NaN in an array or a DataFrame of numbers, which is neither sparse nor "
-            "of objects."
+            "labels can be NaN in an array or a DataFrame of numbers that is not sparse."
         )
     if isinstance(value, float) and np.isinf(value):
         raise ValueError(
@@ -579,7 +579,7 @@ def _name_array(names: Iterable[Any]) -> np.ndarray:
     if len(_distinct(listed)) != len(listed):
         twice = next(name for name in listed if listed.count(name) > 1)
         raise ValueError(f"Label names must differ from each other; {twice!r} stands twice.")
-    if any(map(_is_missing, listed)):
+    if any(map(is_missing, listed)):
         raise ValueError(f"Label names must not be missing; got {listed}.")
     objects = np.empty(len(listed), dtype=object)
     objects[:] = listed

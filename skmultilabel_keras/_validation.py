@@ -7,6 +7,7 @@ Does not own: targets (``_target_encoder``) or which parameters exist (``_parame
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,39 @@ def nearest_names(name: str, legal: Iterable[str]) -> str:
     if more > 0:
         listed += f" and {more} more"
     return f"Legal names: {listed}." if known else "There are none."
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a real number or a boolean."""
+    return isinstance(value, (numbers.Number, np.bool_)) and not isinstance(value, complex)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value stands for a missing one: None, NaN, or what pandas has for it."""
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def read_objects(array: np.ndarray) -> np.ndarray:
+    """Return an array of objects as float64, with NaN for those that are missing.
+
+    Raises
+    ------
+    TypeError
+        If some of them is neither a number nor missing: text that reads like one is none.
+    """
+    flat = array.ravel().tolist()
+    # By one value of each type, of which there are few.
+    other = {kind for kind, value in {type(v): v for v in flat}.items() if not is_number(value)}
+    if other:
+        strange = [value for value in flat if type(value) in other and not is_missing(value)]
+        if strange:
+            raise TypeError(f"{strange[0]!r} is no number.")
+        flat = [np.nan if type(value) in other else value for value in flat]
+    return np.array(flat, dtype=np.float64).reshape(array.shape)
 
 
 def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0) -> Any:

@@ -9,8 +9,9 @@ Nothing here loads Keras or TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,14 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
-from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
+from sklearn.base import clone
 from sklearn.isotonic import IsotonicRegression
-from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import ClassifierTags, Tags, _safe_indexing, get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skmultilabel_keras._compat import (
@@ -34,8 +29,7 @@ from skmultilabel_keras._compat import (
     validate_parameter_constraints,
 )
 from skmultilabel_keras._validation import check_sample_weight
-from skmultilabel_keras.metrics import align_scores
-from skmultilabel_keras.model_selection._indicator import read_indicator
+from skmultilabel_keras.model_selection._out_of_fold import OutOfFoldClassifier, read_response
 
 __all__ = ["MultiLabelCalibratedClassifierCV"]
 
@@ -44,6 +38,9 @@ _Calibrator: TypeAlias = Callable[[_Floats], _Floats]
 
 # Fewer rows with a label, or without it, tell too little of its probabilities.
 _FEWEST = 5
+
+# Scores whose relative spread is no larger are equal up to rounding.
+_SAME = 1e-12
 
 # Probabilities this near to 0 and 1 have the logits of these bounds.
 _EDGE = 1e-12
@@ -67,7 +64,7 @@ _CONSTRAINTS = {
 }
 
 
-class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
     """Multi-label classifier whose probabilities are calibrated by cross-validation.
 
     What ``sklearn.calibration.CalibratedClassifierCV(ensemble=False)`` does for classes, which
@@ -100,9 +97,9 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
         Few rows want few parameters: "isotonic" needs hundreds of rows with the label.
     cv : int, splitter, iterable or "prefit", default=None
         Which rows the scores are of: an integer is the number of folds of
-        ``KFold(shuffle=True, random_state=0)``, None stands for 5; a splitter or an iterable of
-        (train, test) is taken as it is. With "prefit" the estimator is fitted already, and ``fit``
-        scores all rows that it gets: they must be others than those of training.
+        ``MultilabelStratifiedKFold(random_state=0)``, None stands for 5; a splitter or an iterable
+        of (train, test) is taken as it is. With "prefit" the estimator is fitted already, and
+        ``fit`` scores all rows that it gets: they must be others than those of training.
     n_jobs : int or None, default=None
         Number of splits to fit at the same time, as in scikit-learn.
 
@@ -113,8 +110,8 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
     calibrators_ : list of length n_labels
         The map of each label, a function of arrays of scores (of logits for temperatures); None for
         a label that keeps its scores.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of int, shape (n_labels, 2)
+        0 and 1 for each label.
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
@@ -199,26 +196,26 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
         validate_parameter_constraints(
             _CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        X, y = indexable(X, np.asarray(y) if isinstance(y, (list, tuple)) else y)
-        target = read_indicator(y)
+        X, y, target = self._read(X, y)
         n_samples, n_labels = target.true.shape
         weight = target.known.astype(np.float64)
         if (checked := check_sample_weight(sample_weight, n_samples, n_labels)) is not None:
             weight *= checked.reshape(n_samples, -1)
         fit_params, split_params = self._route(sample_weight, params)
-        index, scores = self._score(X, y, n_labels, fit_params, split_params)
+        splits = self._make_splits(X, y, 0, split_params)
+        _, scored = self._respond_out_of_fold(
+            X, y, splits, partial(_respond, n_labels=n_labels), fit_params
+        )
+        index = np.concatenate([test for _, test in splits])
+        scores = scored[0]._replace(values=np.concatenate([part.values for part in scored]))
 
         entries = _Entries(_to_inputs(self.method, scores), target.true[index], weight[index])
         calibrators = _fit_calibrators(self.method, entries)
-        prefit = isinstance(self.cv, str)
+        prefit = self._is_prefit
         estimator = self.estimator if prefit else clone(self.estimator).fit(X, y, **fit_params)
 
-        self.estimator_ = estimator
+        self._keep(estimator, target)
         self.calibrators_ = calibrators
-        self.n_labels_ = n_labels
-        self.classes_ = [np.array([0, 1]) for _ in range(n_labels)]
-        self._container = target.container
-        self._copy_features(estimator)
         return self
 
     def predict_proba(self, X: Any) -> _Floats:
@@ -255,77 +252,7 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
             0 and 1 in the dtype of the ``y`` of ``fit``; sparse where that was.
         """
         probability = self.predict_proba(X)
-        return self._container.decode(probability > 0.5)
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets which metadata, as scikit-learn's meta-estimators do.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        router.add(
-            estimator=self.estimator,
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-        )
-        return router.add(
-            splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags = ClassifierTags(multi_class=False, multi_label=True)
-        tags.target_tags.single_output = False
-        tags.target_tags.multi_output = True
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
-
-    def _route(
-        self, sample_weight: Any, params: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the parameters of the estimator's ``fit`` and of the splitter's ``split``."""
-        given = dict(params)
-        if sample_weight is not None:
-            given["sample_weight"] = sample_weight
-        if not get_config()["enable_metadata_routing"]:
-            return given, {}
-        routed = process_routing(self, "fit", **given)
-        return dict(routed["estimator"]["fit"]), dict(routed["splitter"]["split"])
-
-    def _score(
-        self,
-        X: Any,
-        y: Any,
-        n_labels: int,
-        fit_params: Mapping[str, Any],
-        split_params: Mapping[str, Any],
-    ) -> tuple[npt.NDArray[np.intp], _Scores]:
-        """Return which rows were scored by classifiers that were not trained on them, and scores.
-
-        A row occurs as often as it is in a test set.
-        """
-        n_samples = np.shape(y)[0]
-        if isinstance(self.cv, str):
-            _require_fitted(self.estimator)
-            return np.arange(n_samples), _respond(self.estimator, X, n_labels)
-        splits = [
-            (np.arange(n_samples)[train], np.arange(n_samples)[test])
-            for train, test in self._make_splitter(y).split(X, y, **split_params)
-        ]
-        scored = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_respond)(
-                clone(self.estimator), X, y, train, test, n_labels, fit_params
-            )
-            for train, test in splits
-        )
-        values = np.concatenate([scores.values for scores in scored])
-        return np.concatenate([test for _, test in splits]), scored[0]._replace(values=values)
-
-    def _make_splitter(self, y: Any) -> Any:
-        if self.cv is None or isinstance(self.cv, Integral):
-            return KFold(5 if self.cv is None else self.cv, shuffle=True, random_state=0)
-        return check_cv(self.cv, y, classifier=True)
+        return self._encoder.decode(probability > 0.5)
 
     def _uncalibrated(self, X: Any, scores: _Scores) -> _Floats:
         if scores.are_probabilities:
@@ -333,13 +260,6 @@ class MultiLabelCalibratedClassifierCV(ClassifierMixin, MetaEstimatorMixin, Base
         if hasattr(self.estimator_, "predict_proba"):
             return _respond(self.estimator_, X, self.n_labels_, ("predict_proba",)).values
         return expit(scores.values)
-
-    def _copy_features(self, estimator: Any) -> None:
-        for name in ("n_features_in_", "feature_names_in_"):
-            if name in vars(self):
-                delattr(self, name)
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
 
 
 # Scores
@@ -354,46 +274,8 @@ class _Scores(NamedTuple):
 
 def _respond(estimator: Any, X: Any, n_labels: int, names: tuple[str, ...] = _RESPONSES) -> _Scores:
     name = next(name for name in names if hasattr(estimator, name))
-    classes = getattr(estimator, "classes_", None)
-    values = align_scores(getattr(estimator, name)(X), classes, n_labels=n_labels)
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"estimator must give finite scores; {name} of {type(estimator).__name__} returned NaN "
-            "or infinity, which cannot be calibrated. Look for what made its training diverge."
-        )
+    values = read_response(estimator, name, X, n_labels)
     return _Scores(values.astype(np.float64), name == "predict_proba")
-
-
-def _fit_and_respond(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    train: npt.NDArray[np.intp],
-    test: npt.NDArray[np.intp],
-    n_labels: int,
-    fit_params: Mapping[str, Any],
-) -> _Scores:
-    n_samples = np.shape(y)[0]
-    params = {name: _cut(value, train, n_samples) for name, value in fit_params.items()}
-    estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
-    return _respond(estimator, _safe_indexing(X, test), n_labels)
-
-
-def _cut(value: Any, rows: npt.NDArray[np.intp], n_samples: int) -> Any:
-    """Return some rows of a parameter of ``fit`` where it has an entry for each row."""
-    is_rows = hasattr(value, "shape") or isinstance(value, (list, tuple))
-    has_all = is_rows and np.shape(value)[:1] == (n_samples,)
-    return _safe_indexing(value, rows) if has_all else value
-
-
-def _require_fitted(estimator: Any) -> None:
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError as error:
-        raise NotFittedError(
-            f"estimator must be fitted for cv='prefit'; got {type(estimator).__name__}, which is "
-            "not. Fit it on other rows before."
-        ) from error
 
 
 # Maps from scores to probabilities
@@ -453,8 +335,10 @@ def _fit_sigmoid(entries: _Entries) -> _Calibrator:
     score, true, weight = entries
     n_pos, n_neg = weight[true].sum(), weight[~true].sum()
     target = np.where(true, (n_pos + 1) / (n_pos + 2), 1 / (n_neg + 2))
-    # Standardised, so that the search is well conditioned; a constant score gets slope 0.
-    centre, scale = score.mean(), score.std() or 1.0
+    # Standardised, so that the search is well conditioned.
+    centre, scale = score.mean(), score.std()
+    if scale <= _SAME * np.abs(score).max():  # nothing that a slope could be learnt from
+        centre, scale, score = 0.0, 1.0, np.zeros_like(score)
     start = np.log((n_pos + 1) / (n_neg + 1))
     slope, intercept = _search_line(
         (score - centre) / scale, target, weight / (n_pos + n_neg), float(start)

@@ -1,13 +1,21 @@
 """The benchmarks' own logic, and a smoke run; no figure of a benchmark is a test."""
 
 import inspect
+import os
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+
+from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
+from skmultilabel_keras.decision_rules import Threshold
+from skmultilabel_keras.model_selection import MultiLabelTunedThresholdClassifierCV
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 MODULES = ("fresh", "names", "report", "rows", "run", "timing")
@@ -225,3 +233,173 @@ def test_smoke_run(bench, tmp_path):
     judged = [line for line in lines if line.endswith(("| yes |", "| no |"))]
     rows = [row for row in bench.rows.ROWS if row.name in names]
     assert len(judged) == sum(len(row.targets) for row in rows)
+
+
+# Decisions: quality on real data.
+
+
+@pytest.fixture
+def decisions(bench):
+    return import_module("decisions")
+
+
+@pytest.fixture
+def quality(bench):
+    return import_module("quality")
+
+
+@pytest.fixture
+def make_quality(quality):
+    """Return a function that makes a result from the values of each contender and metric."""
+    return lambda **values: quality.Quality("`set`: 9 rows", values)
+
+
+def test_best_of_a_column_is_bold(decisions):
+    more, less = decisions.Metric("F1"), decisions.Metric("loss", 2, less_is_better=True)
+
+    assert decisions.mark_best([0.1, 0.7001, 0.7004], more) == ["0.100", "**0.700**", "**0.700**"]
+    assert decisions.mark_best([0.1, 0.7], less) == ["**0.10**", "0.70"]
+
+
+def test_comparison_has_means_and_the_largest_range(decisions, make_quality):
+    focal, hill = {"f1_micro": [0.5, 0.7]}, {"f1_micro": [0.4, 0.5]}
+
+    text = decisions.write_comparisons("loss", ["f1_micro"], [make_quality(focal=focal, hill=hill)])
+
+    assert text.splitlines() == [
+        "`set`: 9 rows.",
+        "",
+        "| loss | micro-F1 |",
+        "| --- | ---: |",
+        "| focal | **0.600** |",
+        "| hill | 0.450 |",
+        "| *range over seeds, at most* | *0.200* |",
+    ]
+
+
+@pytest.mark.parametrize(("empty", "n_columns"), [(0.5, 1), (0.6, 2)])
+def test_example_f_of_empty_rows_is_shown_where_there_are_some(
+    decisions, make_quality, empty, n_columns
+):
+    result = make_quality(rule={"f1_samples": [0.5], "f1_samples_empty": [empty]})
+
+    text = decisions.write_comparisons("rule", ["f1_samples", "f1_samples_empty"], [result])
+
+    assert text.count("example-F1") == n_columns
+
+
+def test_gain_of_costs_is_their_fall(decisions, make_quality):
+    result = make_quality(
+        plain={"cost": [0.5, 0.3], "f1_micro": [0.5, 0.5]},
+        tuned={"cost": [0.3, 0.4], "f1_micro": [0.4, 0.6]},
+    )
+
+    lines = decisions.write_gains([result]).splitlines()
+
+    assert lines[2:] == [
+        "| `set`: 9 rows | cost | 0.4000 | 0.3500 | +0.0500 | yes | 1 of 2 |",
+        "| `set`: 9 rows | micro-F1 | 0.500 | 0.500 | +0.000 | no | 1 of 2 |",
+    ]
+
+
+@pytest.mark.parametrize(("second", "verdict"), [(0.64, "yes"), (0.62, "no")])
+def test_lift_must_be_enough_with_every_seed(decisions, make_quality, second, verdict):
+    rest = {"hamming_loss": [0.2, 0.2], "f1_micro": [0.6, 0.6]}
+    plain, ruled = {"f1_samples": [0.6, 0.6]}, {"f1_samples": [0.7, second]}
+
+    text = decisions.write_folds([make_quality(plain=plain | rest, ruled=ruled | rest)])
+
+    assert "| 0 | 0.600 | 0.700 | 0.2000 | 0.2000 | 0.600 | 0.600 |" in text
+    assert text.endswith(f"At least 0.03 with every seed: {verdict}.")
+
+
+def test_sections_are_replaced_between_their_markers(decisions):
+    page = "# Title\n\n<!-- rules: begin -->\nold\n<!-- rules: end -->\n\nThe rest.\n"
+
+    replaced = decisions.replace_section(page, "rules", "| new |")
+
+    assert replaced == (
+        "# Title\n\n<!-- rules: begin -->\n\n| new |\n\n<!-- rules: end -->\n\nThe rest.\n"
+    )
+    assert decisions.replace_section(replaced, "rules", "| new |") == replaced
+    with pytest.raises(ValueError, match=r"<!-- losses: begin --> and <!-- losses: end -->"):
+        decisions.replace_section(page, "losses", "")
+
+
+def test_parts_are_complete(decisions, quality):
+    """Each part has a function that measures it, a place in the page, and known metrics."""
+    page = decisions.PAGE.read_text(encoding="utf-8")
+    for name in decisions.PARTS:
+        assert list(inspect.signature(getattr(quality, name)).parameters) == ["settings"]
+    for name in ("run", *decisions.PARTS):
+        decisions.replace_section(page, name, "")
+    assert set(quality.OBJECTIVES) <= set(decisions.METRICS)
+
+
+def test_decisions_page_is_replaced_only_by_a_full_run(decisions, monkeypatch):
+    monkeypatch.setenv("SKMLK_DATA", "somewhere")
+    assert decisions.parse([]).output == decisions.PAGE
+    assert decisions.parse(["--quick"]).output is None
+    assert decisions.parse(["--only", "rules"]).output is None
+
+
+def test_data_must_be_there(decisions, quality, bench, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SKMLK_DATA", str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"a folder that holds birds\.npz; got"):
+        quality.load_split("birds", bench.timing.Settings())
+    monkeypatch.delenv("SKMLK_DATA")
+    with pytest.raises(RuntimeError, match="SKMLK_DATA must name the folder"):
+        quality.find_data("birds")
+    with pytest.raises(SystemExit):
+        decisions.parse([])
+    assert "SKMLK_DATA must name the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("objective", ["f1_micro", "f1_macro", "f1_samples", "neg_hamming_loss"])
+def test_scores_that_are_kept_tune_as_the_classifier_does(quality, multilabel_data, objective):
+    X, y = multilabel_data
+    y = np.column_stack([y, np.isin(np.arange(len(y)), (3, 20, 41, 66))])  # rarer than folds
+    split = quality.Split(X[:80], y[:80], X[80:], y[80:])
+    classifier = OneVsRestClassifier(LogisticRegression(solver="liblinear"))
+
+    scored = quality.score(classifier, split, seed=3)
+
+    tuned = MultiLabelTunedThresholdClassifierCV(
+        classifier, objective=objective, cv=quality.N_FOLDS, random_state=3
+    ).fit(X[:80], y[:80])
+    np.testing.assert_array_equal(scored.tune(objective), tuned.predict(X[80:]))
+    np.testing.assert_array_equal(
+        scored.decide(Threshold()), tuned.estimator_.predict_proba(X[80:]) > 0.5
+    )
+
+
+def test_scores_that_are_kept_calibrate_as_the_classifier_does(quality, multilabel_data):
+    X, y = multilabel_data
+    split = quality.Split(X[:80], y[:80], X[80:], y[80:])
+    classifier = OneVsRestClassifier(LogisticRegression(solver="liblinear"))
+
+    scored = quality.score(classifier, split, seed=0)
+
+    calibrated = MultiLabelCalibratedClassifierCV(classifier, cv=scored.folds).fit(X[:80], y[:80])
+    np.testing.assert_allclose(
+        scored.calibrate(), calibrated.predict_proba(X[80:]), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.slow
+def test_smoke_run_of_decisions(decisions, tmp_path):
+    """All parts run, and their tables go into the page."""
+    if not os.environ.get("SKMLK_DATA") and os.environ.get("SKMLK_REQUIRE_DATA") != "1":
+        pytest.skip("Set SKMLK_DATA to the folder of real data.")
+    page = tmp_path / "page.md"
+    page.write_text(decisions.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    command = [sys.executable, str(BENCHMARKS / "decisions.py"), "--quick", "--output", str(page)]
+
+    subprocess.run(command, check=True, timeout=500)
+
+    text = page.read_text(encoding="utf-8")
+    assert "smoke run" in text
+    for name in decisions.PARTS:
+        section = text.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+        assert "| --- |" in section
+        assert "nan" not in section

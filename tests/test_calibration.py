@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +30,7 @@ from sklearn.utils import get_tags
 
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
 from skmultilabel_keras.metrics import label_log_loss, multilabel_scorers
+from skmultilabel_keras.model_selection import MultilabelStratifiedKFold
 
 METHODS = ["sigmoid", "isotonic", "temperature", "label_temperature"]
 ESTIMATORS = {
@@ -88,10 +90,10 @@ def calibrate(estimator, *data, **params):
     ids=["bayes", "overfitted"],
 )
 def test_probabilities_of_a_classifier_too_sure_of_itself_get_better(estimator, method):
-    X, y = make_data(1000)
+    X, y = make_data(1000, 2)
     X = copy_features(X)
     if not isinstance(estimator, MultiOutputClassifier):
-        X = np.hstack([X, np.random.default_rng(0).normal(size=(1000, 150))])
+        X = np.hstack([X[:, :10], np.random.default_rng(0).normal(size=(1000, 150))])
     train, test = slice(0, 500), slice(500, None)
 
     plain = clone(estimator).fit(X[train], y[train])
@@ -168,6 +170,20 @@ def test_order_is_kept(method, seed, spread):
         assert (np.diff(after, axis=0) >= -1e-12).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_permuting_labels_permutes_probabilities(method):
+    z = 3 * np.random.default_rng(0).normal(size=(80, 4))
+    y = draw_labels(z / 2)
+    order = [2, 0, 3, 1]
+
+    one = calibrate(Given(), z, y, method=method, cv="prefit")
+    other = calibrate(Given(), z[:, order], y[:, order], method=method, cv="prefit")
+
+    np.testing.assert_allclose(
+        other.predict_proba(z[:, order]), one.predict_proba(z)[:, order], rtol=1e-6
+    )
+
+
 # Equal to scikit-learn's
 
 
@@ -186,13 +202,26 @@ def test_each_label_is_calibrated_as_scikit_learn_does(method, single):
     folds = KFold(5, shuffle=True, random_state=0)
 
     ours = calibrate(
-        wrapped(single), X, y, method="label_temperature" if method == "temperature" else method
+        wrapped(single),
+        X,
+        y,
+        method="label_temperature" if method == "temperature" else method,
+        cv=folds,
     ).predict_proba(X)
 
     for label in range(y.shape[1]):
         theirs = CalibratedClassifierCV(single, method=method, cv=folds, ensemble=False)
         wanted = theirs.fit(X, y[:, label]).predict_proba(X)[:, 1]
         np.testing.assert_allclose(ours[:, label], wanted, atol=2e-4)
+
+
+@pytest.mark.parametrize("score", [0.1, 1 / 3, 2.5, -7e5, 0.0])
+def test_equal_scores_have_one_probability(score):
+    """Also where rounding makes their standard deviation differ from zero."""
+    X, y = np.full((100, 1), score), np.arange(100)[:, np.newaxis] < 30
+    calibrated = calibrate(Given(), X, y.astype(int), method="sigmoid", cv="prefit")
+    near = score + np.array([[0.0], [1e-5], [-1e-5]])
+    np.testing.assert_allclose(calibrated.predict_proba(near), 31 / 102, atol=0.01)
 
 
 # Shapes and containers
@@ -381,15 +410,15 @@ def test_equal_scores_get_the_share_of_the_label():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_default_is_five_shuffled_folds(method):
+def test_the_default_is_five_stratified_folds(method):
     X, y = make_data(150, 2)
-    folds = KFold(5, shuffle=True, random_state=0)
+    folds = MultilabelStratifiedKFold(5, random_state=0)
     masks = []
-    for train, test in folds.split(X):
+    for train, test in folds.split(X, y):
         masks.append((np.isin(np.arange(150), train), np.isin(np.arange(150), test)))
     wanted = calibrate(ESTIMATORS["bayes"], X, y, method=method).predict_proba(X)
 
-    for cv in (5, np.int64(5), folds, list(folds.split(X)), masks):
+    for cv in (5, np.int64(5), folds, list(folds.split(X, y)), masks):
         after = calibrate(ESTIMATORS["bayes"], X, y, method=method, cv=cv).predict_proba(X)
         np.testing.assert_array_equal(after, wanted)
 
@@ -451,21 +480,23 @@ def test_copies_predict_the_same():
         assert clone(model).get_params()["method"] == method
 
 
-def test_nested_parameters_are_searched_in_two_processes():
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_nested_parameters_are_searched_by_two_workers(backend):
     X, y = make_data(120, 3)
     grid = {"method": METHODS, "estimator__estimator__C": [0.01, 1.0], "cv": [2]}
     model = MultiLabelCalibratedClassifierCV(ESTIMATORS["logistic"])
 
-    one, two = (
-        GridSearchCV(
-            model,
-            grid,
-            scoring=multilabel_scorers(["neg_label_log_loss"])["neg_label_log_loss"],
-            cv=2,
-            n_jobs=n_jobs,
-        ).fit(X, y)
-        for n_jobs in (1, 2)
-    )
+    with joblib.parallel_config(backend):
+        one, two = (
+            GridSearchCV(
+                model,
+                grid,
+                scoring=multilabel_scorers(["neg_label_log_loss"])["neg_label_log_loss"],
+                cv=2,
+                n_jobs=n_jobs,
+            ).fit(X, y)
+            for n_jobs in (1, 2)
+        )
 
     assert np.isfinite(two.cv_results_["mean_test_score"]).all()
     np.testing.assert_allclose(
@@ -477,8 +508,11 @@ def test_scorers_and_cross_validation():
     X, y = make_data(150, 3)
     model = MultiLabelCalibratedClassifierCV(ESTIMATORS["forest"], cv=2, n_jobs=2)
 
-    result = cross_validate(model, X, y, cv=2, scoring=multilabel_scorers(), error_score="raise")
-    named = cross_validate(model, X, y, cv=2, scoring=["roc_auc", "f1_micro"], error_score="raise")
+    with joblib.parallel_config("threading"):
+        result, named = (
+            cross_validate(model, X, y, cv=2, scoring=scoring, error_score="raise")
+            for scoring in (multilabel_scorers(), ["roc_auc", "f1_micro"])
+        )
 
     assert all(np.isfinite(value).all() for value in {**result, **named}.values())
 
@@ -558,7 +592,7 @@ def test_parameters_are_checked(params, message):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([0, 1, 1], r"y must be a label indicator .* got shape \(3,\)"),
+        ([0, 1, 1], "y must be a label indicator .* got 1-D classes"),
         ([[0], [1], [2]], "y must hold only 0 and 1"),
         ([[0, 1], [1, 0]], "inconsistent numbers of samples"),
     ],

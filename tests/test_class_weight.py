@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -213,6 +214,12 @@ def test_exclusive_classes_are_weighed_by_rows():
     rows = np.array([3.0, 1.0, 0.5])[classes]
     theirs = classifier(exclusive=True).fit(X, one_hot, sample_weight=rows)
     assert np.array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+
+
+def test_a_series_is_read_by_its_names():
+    names = np.array(["a", "b"])
+    series = pd.Series({"b": 5.0, "a": 1.0})
+    assert resolve_label_weight(series, np.eye(2), names).tolist() == [[1, 5], [1, 5]]
 
 
 def test_clones_keep_the_form():

@@ -224,7 +224,9 @@ NEW = {
 }
 
 
+@pytest.mark.slow
 def test_another_graph_is_another_trace(empty_cache):
+    """In the quick tests, that their keys differ: ``test_specification``."""
     classifier().fit(X, Y)
     for params in NEW.values():
         assert traces_of(lambda params=params: classifier(**params).fit(X, Y)) == 1, params

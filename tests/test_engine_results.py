@@ -49,11 +49,14 @@ def convolutions():
     )
 
 
-def fit_both(X=X, y=Y, engine="shared", fit=None, **params):
-    """Return an estimator fitted by the engine and one fitted by Keras."""
+def fit_both(X=X, y=Y, engine="shared", fit=None, eager=True, **params):
+    """Return an estimator fitted by the engine and one fitted by Keras.
+
+    Keras takes its steps eagerly, which for a few steps is faster than to trace them.
+    """
     defaults = {"random_state": 0, "epochs": 2, "batch_size": 16}
     ours = KerasMultiLabelClassifier(**{**defaults, **params})
-    keras_own = clone(ours).set_params(engine="keras")
+    keras_own = clone(ours).set_params(engine="keras", run_eagerly=eager)
     for clf in (ours, keras_own):
         clf.fit(X, y, **(fit or {}))
     assert (ours.engine_.name, keras_own.engine_.name) == (engine, "keras")
@@ -97,6 +100,7 @@ CASES = {
         "n_iter_no_change": 2,
         "epochs": 30,
         "optimizer__learning_rate": 0.3,
+        "eager": False,
     },
     "weights": {
         "fit": {"sample_weight": WEIGHT},
@@ -268,7 +272,12 @@ def test_weights_do_not_depend_on_who_watches():
 def test_epochs_of_many_steps_are_run_in_parts():
     """The first call does 256 steps at most."""
     clf, keras_own = fit_both(
-        X=np.tile(X, (12, 1)), y=np.tile(Y, (12, 1)), batch_size=2, epochs=2, validation_split=0.1
+        X=np.tile(X, (12, 1)),
+        y=np.tile(Y, (12, 1)),
+        eager=False,
+        batch_size=2,
+        epochs=2,
+        validation_split=0.1,
     )
     assert_agree(clf, keras_own, rtol=1e-3, atol=1e-4)
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import keras
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_validate
 
-from skmultilabel_keras import KerasMultiLabelClassifier, multilabel_scorers
+from skmultilabel_keras import KerasMultiLabelClassifier, decision_rules, multilabel_scorers
 from skmultilabel_keras.decision_rules import (
+    DecisionRule,
     ExampleF,
     Hierarchy,
     SubsetAccuracy,
@@ -19,6 +21,7 @@ from skmultilabel_keras.decision_rules import (
     resolve_decision_rule,
 )
 from skmultilabel_keras.losses import LOSSES, Asymmetric, DistributionBalanced, Focal
+from skmultilabel_keras.metrics import get_multilabel_scorer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 5)).astype(np.float32)
@@ -30,14 +33,44 @@ def classifier(**params):
     return KerasMultiLabelClassifier(**{**defaults, **params})
 
 
+HIERARCHY = Hierarchy([None, 0, 0, None])
+# Each rule, with values of its parameters; the names stand for rules with defaults.
+PARAMETERS_OF_RULES = {
+    "threshold": {"threshold": [0.2, [0.1, 0.5, 0.9, 0.5]]},
+    "cost": {"false_negative": [2.0, [1, 2, 3, 4]]},
+    "top_k": {"k": [1, 2]},
+    "exactly_one": {},
+    "at_least_one": {"threshold": [0.4, 0.6]},
+    "label_count": {"max_labels": [1, 2]},
+    "example_f": {"beta": [0.5, 2.0]},
+    "subset_accuracy": {},
+    HIERARCHY: {"how": ["raise", "lower"]},
+}
+# Values that need a trace of their own are the same twice.
+PARAMETERS_OF_LOSSES = {
+    "asymmetric": {"clip": [0.1, 0.1]},
+    "binary_crossentropy": {"label_smoothing": [0.0, 0.1]},
+    "bp_mll": {"label_weight": [[1, 2, 3, 4], [4, 1, 1, 1]]},
+    "distribution_balanced": {"prior": [[0.5, 0.2, 0.8, 0.3], [0.1, 0.1, 0.9, 0.9]]},
+    "focal": {"gamma": [1.0, 1.0]},
+    "hill": {"margin": [0.5, 0.5]},
+    "soft_f1": {"label_weight": [[1, 2, 3, 4], [4, 1, 1, 1]]},
+    "splc": {"likely": [0.8, 0.8]},
+    "zlpr": {"label_weight": [[1, 2, 3, 4], [4, 1, 1, 1]]},
+}
 RULES = {
     "number": 0.3,
     "array": [0.1, 0.5, 0.9, 0.5],
-    "example_f": "example_f",
-    "subset_accuracy": "subset_accuracy",
-    "top_k": TopK(2),
-    "hierarchy": Hierarchy([None, 0, 0, None]),
+    "two": TopK(2),
+    **{str(rule): rule for rule in PARAMETERS_OF_RULES},
 }
+
+
+def test_the_tables_have_all_rules_and_losses():
+    exported = {getattr(decision_rules, name) for name in decision_rules.__all__}
+    rules = {type(resolve_decision_rule(rule)) for rule in PARAMETERS_OF_RULES}
+    assert rules == exported - {DecisionRule, resolve_decision_rule}
+    assert set(PARAMETERS_OF_LOSSES) == set(LOSSES)
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
@@ -85,19 +118,34 @@ def test_routed_parameters_of_rules(rule):
     assert np.array_equal(clf.predict(X), clf.predict_proba(X) > 0.2)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_rules_and_losses_in_a_search(n_jobs):
-    grid = [
-        {"decision_rule": ["example_f"], "decision_rule__beta": [1.0, 2.0]},
-        {"decision_rule": ["label_count"], "decision_rule__max_labels": [1, 2]},
-        {"loss": ["focal"], "loss__gamma": [1.0, 2.0]},
-        {"loss": ["asymmetric"], "loss__clip": [0.0, 0.1], "class_weight": ["balanced"]},
-    ]
-    search = GridSearchCV(
-        classifier(epochs=1), grid, cv=2, scoring="f1_samples", n_jobs=n_jobs, error_score="raise"
-    )
-    search.fit(X, Y)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+def candidates():
+    """Return a grid of every loss, by name and by class, and every rule, by name and as object."""
+    grid = []
+    pairs = zip(PARAMETERS_OF_LOSSES.items(), PARAMETERS_OF_RULES.items(), strict=True)
+    for (loss, of_loss), (rule, of_rule) in pairs:
+        forms = [(loss, rule), (LOSSES[loss], resolve_decision_rule(rule))]
+        for place, (loss_form, rule_form) in enumerate(forms):
+            nested = {f"loss__{name}": values[place] for name, values in of_loss.items()}
+            nested |= {f"decision_rule__{name}": values[place] for name, values in of_rule.items()}
+            candidate = {"loss": loss_form, "decision_rule": rule_form, **nested}
+            grid.append({name: [value] for name, value in candidate.items()})
+    return grid
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_every_rule_and_loss_in_a_search_with_two_workers(backend):
+    """Nested parameters of both; two threads or processes find what one finds, bit by bit."""
+    options = {"cv": 2, "scoring": get_multilabel_scorer("f1_samples"), "error_score": "raise"}
+    with joblib.parallel_config(backend):
+        one, two = (
+            GridSearchCV(classifier(epochs=1), candidates(), n_jobs=n_jobs, **options).fit(X, Y)
+            for n_jobs in (1, 2)
+        )
+    scores = one.cv_results_["mean_test_score"]
+    assert len(scores) == 2 * len(LOSSES)
+    assert np.isfinite(scores).all()
+    assert np.array_equal(scores, two.cv_results_["mean_test_score"])
+    assert np.array_equal(one.predict(X), two.predict(X))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -105,10 +153,13 @@ def test_every_loss_trains_scores_and_pickles(name):
     clf = classifier(loss=name, epochs=10)
     result = cross_validate(clf, X, Y, cv=2, scoring=multilabel_scorers(), error_score="raise")
     assert result["test_label_ranking_average_precision"].mean() > 0.55
-    clf.fit(X, Y)
+    expected = clf.fit(X, Y).predict_proba(X)
     assert clf.engine_.name == "shared"
     assert clf.model_.loss.name == name
-    assert np.array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), clf.predict_proba(X))
+    forms = [LOSSES[name], LOSSES[name]()]
+    for fitted in [clf, *(classifier(loss=form, epochs=10).fit(X, Y) for form in forms)]:
+        for other in (fitted, pickle.loads(pickle.dumps(fitted))):
+            assert np.array_equal(other.predict_proba(X), expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)

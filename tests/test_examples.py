@@ -12,11 +12,21 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
-def quickstart():
-    spec = importlib.util.spec_from_file_location("quickstart", EXAMPLES / "quickstart.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load_example():
+    """Return a function that imports an example by name."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def quickstart(load_example):
+    return load_example("quickstart")
 
 
 def read_texts(svg):
@@ -46,6 +56,36 @@ def test_quickstart(quickstart, tmp_path, capsys):
     picture = (tmp_path / "quickstart.svg").read_text()
     assert str(tmp_path / "quickstart.svg") in output
     assert [text for text, *_ in read_texts(picture)].count("predicted") == 12
+
+
+@pytest.mark.slow
+def test_decisions(load_example, capsys):
+    decisions = load_example("decisions")
+    decisions.main(n_scenes=300, epochs=5)
+
+    output = capsys.readouterr().out
+    cells = r"  +(\*?0\.\d{3} \([+-]0\.\d{3}\))" * len(decisions.METRICS)
+    lines = re.findall(rf"^(\S.*?){cells}$", output, re.MULTILINE)
+    assert [line[0] for line in lines] == [
+        *map(str, decisions.RULES),
+        "tuned for f1_micro",
+        "tuned for f1_macro",
+    ]
+    assert all(cell.endswith("(+0.000)") for cell in lines[0][1:])
+    for column in zip(*(line[1:] for line in lines), strict=True):
+        values = [float(cell.lstrip("*").split()[0]) for cell in column]
+        assert max(values) in [v for v, cell in zip(values, column, strict=True) if cell[0] == "*"]
+
+
+def test_gains_are_against_the_first_rule(load_example):
+    decisions = load_example("decisions")
+    y_true = np.array([[1, 0], [1, 1]])
+    lines = decisions.compare({"first": y_true * 0, "second": y_true}, y_true)
+
+    assert [line[:3] for line in lines] == [
+        ["first", "0.250 (+0.000)", "0.000 (+0.000)"],
+        ["second", "*1.000 (+0.750)", "*1.000 (+1.000)"],
+    ]
 
 
 def test_picture_marks_missed_and_wrong_digits(quickstart):

@@ -97,6 +97,13 @@ def test_a_single_variable_is_left_alone():
     assert FlatOptimizer.of(model) is None
 
 
+def test_large_networks_are_left_alone():
+    model = keras.Sequential([keras.Input((300,)), layers.Dense(250), layers.Dense(3)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    assert FlatOptimizer.of(model) is None
+
+
 def test_parts_come_back_in_their_shapes():
     flat = FlatOptimizer.of(compiled("adam"))
     values = {id(v): np.asarray(v.value) for column in flat.columns for v in column}

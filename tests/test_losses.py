@@ -1,5 +1,6 @@
 """Losses against Keras' own, their formulas, finite differences, and inside models."""
 
+import pickle
 from functools import partial
 
 import keras
@@ -104,7 +105,7 @@ def hill(y, z):
 
 def splc(y, z):
     p, q = expit(z), expit(z - 1)
-    true = (y == 1) | (p > 0.6)
+    true = (y == 1) | (p > 0.8)
     return np.mean(np.where(true, (1 - q) ** 2 * -np.log(q), p**2 * -np.log(1 - p)))
 
 
@@ -160,21 +161,6 @@ def test_gradients_are_those_of_finite_differences(make):
         shift[place] = step
         slope = (float(loss(y, z + shift)) - float(loss(y, z - shift))) / (2 * step)
         assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-8)
-
-
-def test_crossentropy_has_all_its_derivatives():
-    y, z = (tf.constant(values, tf.float32) for values in draw(4))
-    with tf.GradientTape() as outer:
-        outer.watch(z)
-        with tf.GradientTape() as inner:
-            inner.watch((y, z))
-            value = BinaryCrossentropy()(y, z)
-        of_y, of_z = inner.gradient(value, (y, z))
-    p = expit(z.numpy())
-    np.testing.assert_allclose(of_y, -z / z.shape.num_elements(), rtol=1e-5)
-    np.testing.assert_allclose(
-        outer.gradient(of_z, z), p * (1 - p) / z.shape.num_elements(), rtol=1e-4
-    )
 
 
 @EVERY
@@ -290,21 +276,35 @@ def test_targets_of_any_dtype(make, dtype):
 
 
 @EVERY
+def test_copies_are_equal(make):
+    y, z = draw()
+    loss = make(label_weight=[1, 2, 3, 4])
+    again = pickle.loads(pickle.dumps(loss))
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config()
+    assert float(again(y, z)) == float(loss(y, z))
+
+
+@EVERY
 def test_a_plain_keras_model_learns_saves_and_loads(make, tmp_path):
     y, z = draw(64)
     y = (z > 0).astype(np.float32)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((N_LABELS,)), keras.layers.Dense(N_LABELS)])
-    model.compile(keras.optimizers.Adam(0.05), make(label_weight=np.ones(N_LABELS)))
-    before = model.evaluate(z, y, verbose=0)
-    model.fit(z, y, epochs=10, verbose=0)
-    after = model.evaluate(z, y, verbose=0)
+    # Eagerly, which is faster; for compiled steps see ``test_estimator_decisions``.
+    loss = make(label_weight=np.ones(N_LABELS))
+    model.compile(keras.optimizers.Adam(0.05), loss, run_eagerly=True)
+    before = float(model.loss(y, model(z)))
+    assert model.train_on_batch(z, y) == pytest.approx(before, rel=1e-5)
+    for _ in range(9):
+        model.train_on_batch(z, y)
+    after = float(model.loss(y, model(z)))
     assert after < before
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert type(again.loss) is type(model.loss)
     assert again.loss.get_config() == model.loss.get_config()
-    assert again.evaluate(z, y, verbose=0) == pytest.approx(after)
+    assert float(again.loss(y, again(z))) == pytest.approx(after)
 
 
 BAD = {

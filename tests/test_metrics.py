@@ -320,9 +320,13 @@ BAD_SETS = {
         (pd.DataFrame({"a": [1, "x"], "b": [0, 1]}), Y[:2]),
         r"y_true must hold one number .* got DataFrame",
     ),
-    "masked": (
-        (np.ma.masked_equal(Y, 0), Y),
-        r"y_true must not be a masked array .*y_true\.astype\(float\)\.filled\(np\.nan\)",
+    "masked predictions": (
+        (Y, np.ma.masked_equal(Y, 0)),
+        r"y_pred must hold nothing but 0 and 1; got nan",
+    ),
+    "numbers as text among objects": (
+        (np.array([["1", "0"]], dtype=object), Y[:1]),
+        r"y_true must hold one number .* got ndarray",
     ),
     "nothing": ((None, Y), r"y_true must have shape|y_true must hold one number"),
 }

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,21 +197,23 @@ def test_greater_is_better(name):
     assert scorer(good, X, y) > scorer(bad, X, y)
 
 
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
-def test_cross_validate_in_processes(classifier):
+def test_cross_validate_with_two_workers(classifier, backend):
     X, y = make_data(2)
-    here, there = (
-        cross_validate(
-            CLASSIFIERS[classifier],
-            X,
-            pd.DataFrame(y),
-            cv=2,
-            scoring=metrics.multilabel_scorers(),
-            n_jobs=n_jobs,
-            error_score="raise",
+    with joblib.parallel_config(backend):
+        here, there = (
+            cross_validate(
+                CLASSIFIERS[classifier],
+                X,
+                pd.DataFrame(y),
+                cv=2,
+                scoring=metrics.multilabel_scorers(),
+                n_jobs=n_jobs,
+                error_score="raise",
+            )
+            for n_jobs in (None, 2)
         )
-        for n_jobs in (None, 2)
-    )
     for name in SCORERS:
         assert np.isfinite(here[f"test_{name}"]).all()
         np.testing.assert_allclose(there[f"test_{name}"], here[f"test_{name}"])

@@ -128,6 +128,23 @@ def test_certain_annotation_gives_plain_precision(k, case):
     assert value == pytest.approx(plain)
 
 
+@given(case=label_scores(), data=st.data())
+@law(15)
+def test_propensities_go_with_their_labels(case, data):
+    y_true, y_score, weight = case
+    order = data.draw(st.permutations(range(y_true.shape[1])))
+    propensities = np.array([0.1, 0.5, 0.7, 1])[: len(order)]
+    for k in KS:
+        one, other = (
+            metrics.propensity_scored_precision_at_k(*parts, k=k, sample_weight=weight)
+            for parts in (
+                (y_true, y_score, propensities),
+                (y_true[:, order], y_score[:, order], propensities[order]),
+            )
+        )
+        assert other == pytest.approx(one)
+
+
 def test_propensities_are_those_of_the_source():
     """Equation 2 of Jain, Prabhu, Varma (2016), term by term."""
     y = np.random.default_rng(0).random((50, 6)) < np.linspace(0, 1, 6)

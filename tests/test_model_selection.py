@@ -70,13 +70,13 @@ def test_the_share_is_met_to_the_row(n_samples, share, n_labels):
 
 
 @pytest.mark.parametrize("make", [np.asarray, np.asfortranarray])
-def test_missing_labels_count_as_absent(make):
+def test_what_is_known_of_labels_is_in_proportion(make):
     y = random_labels(60).astype(float)
     holes = np.where(np.random.default_rng(1).random(y.shape) < 0.2, np.nan, y)
 
     for one, other in zip(
         split_validation(make(holes), 0.2, 0),
-        split_validation(np.nan_to_num(holes), 0.2, 0),
+        split_validation(np.hstack([holes == 1, ~np.isnan(holes)]), 0.2, 0),
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)

@@ -70,7 +70,11 @@ def scored_labels(draw: Any, missing: bool = True, positive: bool = False):
 def all_cuts(score):
     """Return a threshold for each distinct cut of the scores, from the definition."""
     distinct = np.unique(score)
-    low = distinct[0] / 2 if distinct[0] > 0 else np.nextafter(distinct[0], -1)
+    low = (
+        distinct[0] / 2
+        if distinct[0] > 0
+        else distinct[0] - max(abs(distinct[0]) / 2**22, 2.0**-126)
+    )
     return [low, *(distinct[1:] + distinct[:-1]) / 2, max((distinct[-1] + 1) / 2, distinct[-1])]
 
 
@@ -230,9 +234,10 @@ class TestConstraints:
         rng = np.random.default_rng(0)
         y = (rng.random((500, 2)) < 0.4).astype(int)
         score = np.clip(rng.normal(0.4 + 0.2 * y, 0.2), 0, 1)
-        for objective in (RecallAtLeast, PrecisionAtLeast):
+        for objective, up in ((RecallAtLeast, -1), (PrecisionAtLeast, 1)):
             tuned = [tune(y, score, objective(value)) for value in (0.5, 0.7, 0.9, 1.0)]
             assert (np.diff([t.best_score_ for t in tuned]) <= 0).all()
+            assert (up * np.diff([t.thresholds_ for t in tuned], axis=0) >= 0).all()
         high = tune(y, score, RecallAtLeast(0.9))
         assert (sk.recall_score(y, high.predict(score), average=None) >= 0.9).all()
         high = tune(y, score, PrecisionAtLeast(0.9))
@@ -289,9 +294,30 @@ class TestFunctions:
         tune(np.nan_to_num(y), np.full((2, 2), 0.3), metric)
         assert seen[-1][0].dtype == np.int8
 
-    def test_a_value_that_is_no_number(self):
-        with pytest.raises(ValueError, match=r"objective must return a number .*got NaN"):
-            tune(np.eye(2), np.eye(2), lambda true, predicted: np.nan)
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_a_value_that_is_no_number(self, value):
+        with pytest.raises(ValueError, match="objective must return a finite number"):
+            tune(np.eye(2), np.eye(2), lambda true, predicted: value)
+
+    def test_rows_of_weight_zero_are_left_out(self):
+        rng = np.random.default_rng(0)
+        scores = rng.random((60, 2))
+        y = (scores + rng.normal(size=(60, 2)) > 0.5).astype(int)
+        more, y_more = (
+            np.vstack([scores, rng.random((90, 2))]),
+            np.vstack([y, np.ones((90, 2), int)]),
+        )
+        weight = np.repeat([1.0, 0.0], [60, 90])
+
+        def metric(true, predicted):
+            return sk.f1_score(true, predicted, average="macro")
+
+        alone, among = tune(y, scores, metric), tune(y_more, more, metric, weight)
+        np.testing.assert_array_equal(alone.thresholds_, among.thresholds_)
+
+    def test_a_scorer_is_no_function_of_labels(self):
+        with pytest.raises(ValueError, match="a function of y_true and y_pred"):
+            tune(np.eye(2), np.eye(2), sk.get_scorer("f1_macro"))
 
 
 OBJECTIVES = [

@@ -14,14 +14,14 @@ from iterstrat import ml_stratifiers
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_validate
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from skmultilabel_keras.model_selection import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
 )
+from skmultilabel_keras.model_selection._splits import deal_in_turn
 
 SPLITTERS = [
     MultilabelStratifiedKFold(3, random_state=0),
@@ -113,6 +113,16 @@ class TestKFold:
 
         assert len({len(test) for _, test in uneven.split(y, y)}) > 1
         assert deviation(even) <= deviation(uneven) + 1e-9
+
+    def test_every_training_part_knows_each_label(self):
+        """The estimator raises for a label of which nothing is known."""
+        for seed in range(100):
+            y = np.full((40, 3), np.nan)
+            for label in range(3):
+                known = np.random.default_rng([seed, label]).choice(40, 2, replace=False)
+                y[known, label] = [0, label % 2]
+            for train, _ in MultilabelStratifiedKFold(4, random_state=seed).split(y, y):
+                assert (~np.isnan(y[train])).any(axis=0).all()
 
     def test_without_shuffle_it_is_always_the_same(self):
         y = random_labels(50)
@@ -212,10 +222,10 @@ class TestBoth:
         X = np.zeros(40)
         assert listed(splitter, make(y), X) == listed(splitter, y)
 
-    def test_missing_labels_count_as_absent(self, splitter):
+    def test_what_is_known_of_labels_is_kept_in_proportion(self, splitter):
         y = random_labels(40).astype(float)
         holes = np.where(np.random.default_rng(1).random(y.shape) < 0.2, np.nan, y)
-        expected = listed(splitter, np.nan_to_num(holes))
+        expected = listed(splitter, np.hstack([np.nan_to_num(holes), ~np.isnan(holes)]))
         frame = pd.DataFrame(holes).astype("Int64")
         assert frame.isna().to_numpy().any()
         assert listed(splitter, holes) == listed(splitter, frame) == expected
@@ -224,7 +234,7 @@ class TestBoth:
 
     def test_a_single_label_with_missing_entries(self, splitter):
         y = np.where(np.arange(40) % 3, np.arange(40) % 2, np.nan)[:, np.newaxis]
-        assert listed(splitter, y) == listed(splitter, np.nan_to_num(y))
+        assert listed(splitter, y) == listed(splitter, np.hstack([y == 1, ~np.isnan(y)]))
 
     @pytest.mark.parametrize("collect", [list, set, tuple])
     def test_lists_of_label_names(self, splitter, collect):
@@ -276,9 +286,9 @@ class TestBoth:
     def test_searches_take_it(self, splitter, routing):
         X = np.random.default_rng(0).normal(size=(80, 4))
         y = (X[:, :3] + np.random.default_rng(1).normal(size=(80, 3)) > 0).astype(int)
-        classifier = OneVsRestClassifier(LogisticRegression())
+        classifier = KNeighborsClassifier()
         with config_context(enable_metadata_routing=routing):
-            search = GridSearchCV(classifier, {"estimator__C": [0.1, 1]}, cv=splitter).fit(X, y)
+            search = GridSearchCV(classifier, {"n_neighbors": [1, 5]}, cv=splitter).fit(X, y)
             scores = cross_validate(classifier, X, y, cv=splitter)["test_score"]
         assert search.n_splits_ == splitter.get_n_splits() == len(scores)
 
@@ -290,9 +300,9 @@ class TestBoth:
             (np.full((20, 2), -1.0), "only 0 and 1 .*got -1"),
             (sparse.csr_array(np.full((20, 2), 3)), "only 0 and 1 .*got 3"),
             (np.zeros((20, 2, 2)), "one dimension .*or two"),
-            (np.zeros((20, 0)), "with a label at least"),
-            (np.full((20, 2), "a"), "number, 0 or 1, for each row and label"),
-            (pd.DataFrame({"a": ["x"] * 20}), "number, 0 or 1, for each row and label"),
+            (np.zeros((20, 0)), "at least one label column"),
+            (np.full((20, 2), "a"), "only 0 and 1 in a label indicator; got 'a'"),
+            (pd.DataFrame({"a": ["x"] * 20}), "DataFrame y must hold only 0 and 1"),
             ([[]] * 20, "only empty label lists"),
         ],
     )
@@ -331,6 +341,19 @@ class TestRandomState:
         assert listed(make(np.random.RandomState(0)), y) == listed(
             make(np.random.RandomState(0)), y
         )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_are_dealt_as_the_package_deals_them(seed):
+    """The same draws and the same parts, in a fraction of the time."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((rng.integers(1, 60), rng.integers(1, 12))) < rng.random()
+    n_parts = rng.integers(2, 6)
+    shares = np.full(n_parts, 1 / n_parts) if seed % 2 else rng.dirichlet(np.ones(n_parts))
+    one, other = np.random.RandomState(seed), np.random.RandomState(seed)
+    wanted = ml_stratifiers.IterativeStratification(labels, shares, one)
+    np.testing.assert_array_equal(deal_in_turn(labels, shares, other), wanted)
+    assert one.random_sample() == other.random_sample()
 
 
 def test_representations_show_parameters():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skmultilabel_keras import KerasMultiLabelClassifier, metrics
+from skmultilabel_keras import KerasMultiLabelClassifier, _classifier, metrics
 from skmultilabel_keras._monitoring import improvement_of
+from skmultilabel_keras._tensorflow import prediction
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 5)).astype(np.float32)
@@ -44,6 +45,22 @@ def test_logs_are_what_the_metrics_say_of_the_last_weights(engine, make):
     assert last["roc_auc_macro"] == pytest.approx(
         metrics.roc_auc(Y[HELD_OUT], y_score, average="macro")
     )
+
+
+def test_every_scorer_comes_from_one_prediction(monkeypatch):
+    calls = []
+
+    def predict_outputs(*args, **kwargs):
+        calls.append(args)
+        return prediction.predict_outputs(*args, **kwargs)
+
+    monkeypatch.setattr(_classifier, "predict_outputs", predict_outputs)
+    clf = fit(classifier(metrics=list(metrics.SCORER_NAMES), epochs=3))
+    assert len(calls) == 3
+    for name, scorer in metrics.multilabel_scorers().items():
+        assert clf.history_[f"val_{name}"][-1] == pytest.approx(
+            scorer(clf, X[HELD_OUT], Y[HELD_OUT])
+        )
 
 
 def test_they_stand_beside_metrics_of_keras_and_train_alike():
@@ -132,3 +149,8 @@ def test_what_cannot_be_computed():
         classifier(metrics=["f1_micro"]).fit(X, Y)
     with pytest.raises(ValueError, match=r"metrics \['f1_micro'\] are for label indicators"):
         fit(classifier(metrics=["f1_micro"]), y=Y[:, 0])
+
+
+def test_a_misspelt_name():
+    with pytest.raises(ValueError, match=r"metrics holds 'f1_mirco'.*Did you mean 'f1_micro'"):
+        fit(classifier(metrics=["f1_mirco"]))

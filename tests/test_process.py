@@ -20,21 +20,6 @@ needs_processors = pytest.mark.skipif(
 )
 
 
-def run_script(body, **variables):
-    """Run a script in a fresh process and return the words it prints."""
-    environment = {name: text for name, text in os.environ.items() if "NUM_" not in name}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", body],
-        env={**environment, **variables},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
 def test_nothing_happens_in_a_main_process():
     before = tf.config.threading.get_intra_op_parallelism_threads()
     for _ in range(2):
@@ -45,10 +30,10 @@ def test_nothing_happens_in_a_main_process():
 
 # Forks
 
-_FORK = """
-import multiprocessing, sys
+_FORKS = """
+import multiprocessing
 import tensorflow as tf
-from skmultilabel_keras._tensorflow.process import check_process
+from skmultilabel_keras._tensorflow.process import check_process, limit_threads
 
 def work(answers):
     try:
@@ -70,25 +55,56 @@ def fork_again(answers):
     child = context.Process(target=work, args=(answers,))
     child.start()
     child.join(60)
+
+check_process()
+run_forked(work)
+run_forked(work)
+limit_threads()
+print(tf.config.threading.get_intra_op_parallelism_threads())
+tf.config.list_logical_devices()
+check_process()
+run_forked(work)
+run_forked(fork_again)
 """
 
 
+@pytest.fixture(scope="module")
+def forks():
+    """Return what a fresh process and its forks print: before TensorFlow ran in it, and after."""
+    environment = {name: text for name, text in os.environ.items() if "NUM_" not in name}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORKS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 @needs_fork
-def test_a_fork_before_tensorflow_ran_works():
+def test_a_fork_before_tensorflow_ran_works(forks):
     """Importing TensorFlow is not running it; nor does the check make it run."""
-    assert run_script(_FORK + "check_process()\nrun_forked(work)\nrun_forked(work)") == ["3.0"] * 2
+    assert forks[:2] == ["3.0"] * 2
 
 
 @needs_fork
-@pytest.mark.parametrize("target", ["work", "fork_again"])
-@pytest.mark.parametrize("use", ["tf.add(1, 2)", "tf.config.list_logical_devices()"])
-def test_a_fork_after_tensorflow_ran_is_an_error(target, use):
+@pytest.mark.parametrize("place", [3, 4], ids=["work", "fork again"])
+def test_a_fork_after_tensorflow_ran_is_an_error(forks, place):
     """In the child and in its children, instead of waiting for ever."""
-    words = run_script(f"{_FORK}\n{use}\ncheck_process()\nrun_forked({target})")
-    message = " ".join(words)
+    message = forks[place]
     assert "forked after TensorFlow had run in its parent" in message
     assert "'threading' or 'loky' backend" in message
     assert "get_context('spawn')" in message
+
+
+@needs_fork
+@needs_processors
+def test_a_main_process_keeps_its_threads(forks):
+    """Whatever OMP_NUM_THREADS says: there it was not a tool that shared processors out."""
+    assert forks[2] == "0"
 
 
 def _answer(send):
@@ -182,18 +198,6 @@ def test_threads_of_a_worker(case):
         patch.setenv("OMP_NUM_THREADS", "1")
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             assert pool.apply(_threads, (before,)) == wanted
-
-
-@needs_processors
-def test_a_main_process_keeps_its_threads():
-    """Whatever OMP_NUM_THREADS says: there it was not a tool that shared processors out."""
-    script = """
-import tensorflow as tf
-from skmultilabel_keras._tensorflow.process import limit_threads
-limit_threads()
-print(tf.config.threading.get_intra_op_parallelism_threads())
-"""
-    assert run_script(script, OMP_NUM_THREADS="1") == ["0"]
 
 
 def _fit(X, Y):

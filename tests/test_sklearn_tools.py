@@ -799,7 +799,9 @@ def test_two_workers_give_what_one_gives(alone, data, backend):
         assert one.history_ == other.history_
 
 
+@pytest.mark.slow
 def test_search_with_two_workers(make, data):
+    """In the quick tests: ``test_two_workers_give_what_one_gives``."""
     X, Y = data
     grid = {"optimizer__learning_rate": [1e-3, 0.1]}
     options = {"cv": KFold(2), "scoring": "f1_micro"}

@@ -735,7 +735,7 @@ def test_values_other_than_0_and_1_are_refused(value, message, container):
         fit_transform(container(y))
 
 
-@pytest.mark.parametrize("value", [1 + 0j, "1", b"1", None, pd.NA, pd.NaT, [1], Decimal("0.5")])
+@pytest.mark.parametrize("value", [1 + 0j, "1", b"1", [1], Decimal("0.5")])
 def test_objects_other_than_0_and_1_are_refused(value):
     y = Y.astype(object)
     y[1, 1] = value
@@ -778,11 +778,21 @@ def test_missing_labels_are_nan(container):
     np.testing.assert_array_equal(fit_transform(container(y)), y)
 
 
-@pytest.mark.parametrize("container", [lambda y: y.astype(object), sparse.csr_array])
-def test_missing_labels_are_refused_where_they_cannot_be(container):
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_objects_may_stand_for_missing_labels(missing):
     y = with_value(np.nan, dtype=np.float64)
-    with pytest.raises(ValueError, match=r"NaN, first for label 1.*neither sparse nor of objects"):
-        fit_transform(container(y))
+    objects = np.where(np.isnan(y), missing, np.nan_to_num(y).astype(int).astype(object))
+    encoder = TargetEncoder().fit(objects)
+    np.testing.assert_array_equal(encoder.transform(objects), y)
+    column = TargetEncoder().fit(objects[:, 1:2])
+    np.testing.assert_array_equal(column.transform(objects[:, 1:2]), y[:, 1:2])
+    assert encoder.decode(np.zeros(y.shape, dtype=bool)).dtype == np.int64
+
+
+def test_missing_labels_are_refused_in_a_sparse_indicator():
+    y = sparse.csr_array(with_value(np.nan, dtype=np.float64))
+    with pytest.raises(ValueError, match=r"NaN, first for label 1.*numbers that is not sparse"):
+        fit_transform(y)
 
 
 @pytest.mark.parametrize("y", [np.array(["a", "b"]), np.array([["a"], ["b"]]), np.array([0, 1])])

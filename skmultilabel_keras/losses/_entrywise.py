@@ -35,8 +35,8 @@ class BinaryCrossentropy(EntrywiseLoss):
     -----
     It is the negative log-likelihood of independent labels: its minimiser is the logit of each
     label's probability, so that ``sigmoid(z)`` is a calibrated probability (without smoothing).
-    It equals ``keras.losses.BinaryCrossentropy(from_logits=True)`` up to rounding, in a third of
-    the operations.
+    It equals ``keras.losses.BinaryCrossentropy(from_logits=True)`` up to rounding, in less than
+    half of the operations (32 of 75 with their gradients, where no label may be missing).
 
     Examples
     --------
@@ -59,7 +59,7 @@ class BinaryCrossentropy(EntrywiseLoss):
         if not (isinstance(self.label_smoothing, (int, float)) and self.label_smoothing == 0):
             smoothing = ops.cast(self.label_smoothing, z.dtype)
             y = y * (1.0 - smoothing) + 0.5 * smoothing
-        return _crossentropy(y, z)
+        return ops.softplus(z) - y * z
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -246,7 +246,7 @@ class SPLC(EntrywiseLoss):
 
     Parameters
     ----------
-    likely : float, default=0.6
+    likely : float, default=0.8
         In (0, 1]: the probability above which an entry is taken for true. The network has to have
         learnt something by then, so a network that starts from the labels' priors is best.
     margin : float, default=1.0
@@ -264,7 +264,8 @@ class SPLC(EntrywiseLoss):
     References
     ----------
     Zhang, Cheng, Huang, Wen, Feng, Li, Guo, "Simple and Robust Loss Design for Multi-Label Learning
-    with Missing Labels", 2021. There, correction starts after the first epoch.
+    with Missing Labels", 2021. There, correction starts after the first epoch, with 0.6 for
+    ``likely``. Here it starts with the first step, when 0.6 is still noise: the default is higher.
 
     Examples
     --------
@@ -276,7 +277,7 @@ class SPLC(EntrywiseLoss):
 
     def __init__(
         self,
-        likely: float = 0.6,
+        likely: float = 0.8,
         margin: float = 1.0,
         gamma: float = 2.0,
         name: str = "splc",
@@ -379,17 +380,6 @@ class DistributionBalanced(EntrywiseLoss):
         prior = None if self.prior is None else np.asarray(self.prior).tolist()
         config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "prior": prior}
-
-
-@ops.custom_gradient
-def _crossentropy(y: Any, z: Any) -> Any:
-    """Return ``log(1 + exp(z)) - y z``; written out, its derivatives take few operations."""
-
-    def differentiate(*arguments: Any, upstream: Any = None) -> tuple[Any, Any]:
-        (upstream,) = arguments if upstream is None else (upstream,)
-        return -z * upstream, (ops.sigmoid(z) - y) * upstream
-
-    return ops.softplus(z) - y * z, differentiate
 
 
 def _power(base: Any, exponent: float) -> Any:

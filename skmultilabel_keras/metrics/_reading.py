@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from skmultilabel_keras._validation import check_sample_weight, nearest_names
+from skmultilabel_keras._validation import check_sample_weight, nearest_names, read_objects
 
 Matrix: TypeAlias = Any  # nested list, array, DataFrame, SciPy sparse matrix or array
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -88,7 +88,7 @@ def read_sets(y_true: Matrix, y_pred: Matrix, sample_weight: Any = None) -> Labe
     predicted, _ = _read_indicator("y_pred", y_pred, may_miss=False)
     check_shapes("y_pred", true.shape, predicted.shape)
     presence = _find_presence("y_true", true.shape, missing, sample_weight)
-    true, predicted = sparse.csr_array(true), sparse.csr_array(predicted)
+    true, predicted = _as_csr(true), _as_csr(predicted)
     if presence.mask is not None:
         predicted = sparse.csr_array(predicted.multiply(presence.mask))
         predicted.eliminate_zeros()
@@ -102,8 +102,8 @@ def read_scores(y_true: Matrix, y_score: Matrix, sample_weight: Any = None) -> L
     check_shapes("y_score", relevant.shape, score.shape)
     score = _check_finite(_as_floats(score))
     presence = _find_presence("y_true", relevant.shape, missing, sample_weight)
-    dense = relevant if isinstance(relevant, np.ndarray) else relevant.toarray()
-    return LabelScores(dense > 0, score, presence)
+    dense = relevant if isinstance(relevant, np.ndarray) else relevant.astype(bool).toarray()
+    return LabelScores(dense, score, presence)
 
 
 def read_labels(name: str, y: Matrix, sample_weight: Any = None) -> tuple[Any, Presence]:
@@ -111,7 +111,7 @@ def read_labels(name: str, y: Matrix, sample_weight: Any = None) -> tuple[Any, P
     true, missing = _read_indicator(name, y, may_miss=True)
     _check_not_empty(name, true.shape)
     presence = _find_presence(name, true.shape, missing, sample_weight)
-    return sparse.csr_array(true), presence
+    return _as_csr(true), presence
 
 
 def read_matrix(name: str, values: Matrix) -> Any:
@@ -174,7 +174,7 @@ def divide(part: Floats, whole: Floats, zero_division: float) -> Floats:
 
 
 def _read_indicator(name: str, y: Matrix, *, may_miss: bool) -> tuple[Any, Bools | None]:
-    """Return the ones, as floats in canonical CSR or in a dense array, and which are missing.
+    """Return the ones, as floats in canonical CSR or a dense array of bool, and which are missing.
 
     Only dense floats can be missing, where that is allowed; None stands for no missing entry.
     """
@@ -189,7 +189,11 @@ def _read_indicator(name: str, y: Matrix, *, may_miss: bool) -> tuple[Any, Bools
     bad = ~(ones | (matrix == 0))
     missing = bad & np.isnan(matrix) if bad.any() and may_miss else None
     _require_binary(name, matrix, bad if missing is None else bad & ~missing)
-    return ones.astype(np.float64), missing
+    return ones, missing
+
+
+def _as_csr(ones: Any) -> sparse.csr_array:
+    return sparse.csr_array(ones, dtype=np.float64)
 
 
 def _require_binary(name: str, values: npt.NDArray[Any], bad: Bools) -> None:
@@ -235,27 +239,17 @@ def _check_finite(score: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _read_numbers(name: str, values: Matrix) -> npt.NDArray[Any]:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(
-            f"{name} must not be a masked array with masked entries. Where labels are missing, "
-            f"pass NaN: {name}.astype(float).filled(np.nan)."
-        )
+    """Return numbers in a dense array, NaN where they are masked or missing."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
     try:
-        array = _read_frame(values) if hasattr(values, "dtypes") else np.asarray(values)
-        numbers = array.astype(np.float64) if array.dtype.kind == "O" else array
+        array = np.asarray(values)
+        numbers = read_objects(array) if array.dtype.kind == "O" else array
     except (TypeError, ValueError) as error:  # rows of unequal length, text
         raise ValueError(_expect_numbers(name, type(values).__name__)) from error
     if numbers.dtype.kind not in "biuf":
         raise ValueError(_expect_numbers(name, f"dtype {numbers.dtype}"))
     return numbers
-
-
-def _read_frame(frame: Any) -> npt.NDArray[Any]:
-    """Return a frame's values, with NaN for what it calls missing."""
-    array = np.asarray(frame)
-    if array.dtype.kind == "O" and hasattr(frame, "isna"):  # nullable columns, pandas.NA
-        return np.where(np.asarray(frame.isna()), np.nan, array)
-    return array
 
 
 def _expect_numbers(name: str, got: str) -> str:

@@ -18,6 +18,9 @@ import numpy as np
 # Relative difference below which two cuts count as equally good: sums of weights are rounded.
 TIE = 1e-12
 
+# The least distance of a threshold from a score of zero, above it.
+_LEAST = float(np.finfo(np.float32).tiny)
+
 
 @dataclass(frozen=True)
 class ScoredLabels:
@@ -60,7 +63,7 @@ class Cuts:
     ----------
     threshold : ndarray of float64, shape (n_scores + 1, n_labels)
         Midway between neighbouring scores, from the highest down. Beyond the last score on either
-        side it is midway to 1 or 0, or the score itself where that reaches 1, or the next number
+        side it is midway to 1 or 0, or the score itself where that reaches 1, or a number just
         below it where that reaches 0.
     distinct : ndarray of bool, shape (n_scores + 1, n_labels)
         False for places between equal scores, where no cut is possible.
@@ -117,7 +120,7 @@ def choose_cut(cuts: Cuts, criteria: Sequence[np.ndarray]) -> np.ndarray:
     good = cuts.distinct
     for values in criteria:
         best = np.where(good, values, -np.inf).max(axis=0)
-        good = good & (values >= best - TIE * np.maximum(1, np.abs(best)))
+        good = good & (values >= best - TIE * np.abs(values).max(axis=0))
     distance = np.where(good, np.abs(cuts.threshold - 0.5), np.inf)
     place = np.argmin(distance, axis=0)[np.newaxis]
     return np.take_along_axis(cuts.threshold, place, axis=0)[0]
@@ -153,6 +156,8 @@ def _between(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     upper = np.where(np.isposinf(above), np.maximum(1.0, below), above)
     lower = np.where(np.isneginf(below), np.minimum(0.0, above), below)
     middle = lower + (upper - lower) / 2
-    # Rounding may lift the middle of two neighbouring floats onto the upper one.
-    rounded = np.where(lower < above, lower, np.nextafter(above, -np.inf))
+    # Rounding may lift the middle of two neighbouring floats onto the upper one. Below the last
+    # score it has to be a number that is smaller in float32 as well.
+    under = upper - np.maximum(np.abs(upper) * 2.0**-22, _LEAST)
+    rounded = np.where(lower < above, lower, under)
     return np.where(middle < above, middle, rounded)

@@ -1,7 +1,7 @@
 """Targets as users pass them, read for splitting and for tuning.
 
-Owns: which entries of an indicator are true and which are known, and the way back to its container.
-Does not own: what 1-D targets and lists of label names mean (``_target_encoder``).
+Owns: which entries of an indicator are true and which are known.
+Does not own: containers, and what targets mean (``_target_encoder``).
 """
 
 from __future__ import annotations
@@ -12,29 +12,20 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmultilabel_keras._target_encoder import read_targets
-
-
-@dataclass(frozen=True)
-class Container:
-    """The container in which label sets go back: "dense", "csr_array" or "csr_matrix"."""
-
-    kind: str
-    dtype: np.dtype[Any]
-
-    def decode(self, decisions: np.ndarray) -> Any:
-        """Return a boolean array of shape (n_samples, n_labels) in this container."""
-        values = decisions.astype(self.dtype)
-        return values if self.kind == "dense" else getattr(sparse, self.kind)(values)
+from skmultilabel_keras._target_encoder import (
+    TargetEncoder,
+    has_missing,
+    require_known_labels,
+)
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """An indicator: boolean arrays of shape (n_samples, n_labels), and its container."""
+    """Boolean arrays of shape (n_samples, n_labels), and the way back to the container."""
 
     true: np.ndarray
     known: np.ndarray
-    container: Container
+    encoder: TargetEncoder
 
 
 def read_indicator(y: Any) -> Indicator:
@@ -49,108 +40,52 @@ def read_indicator(y: Any) -> Indicator:
     Raises
     ------
     ValueError
-        For other shapes, and for other values.
+        For other shapes and other values, and where nothing is known of a label.
     """
-    values, container = _read_values(y)
-    if values.ndim != 2 or values.shape[1] == 0:
+    encoder = TargetEncoder().fit(y, meaning="indicator")
+    if encoder.container_ in ("classes", "lists"):
+        got = "1-D classes" if encoder.container_ == "classes" else "lists of label names"
         raise ValueError(
-            "y must be a label indicator of shape (n_samples, n_labels) with a label at least; got "
-            f"shape {values.shape}. For a single label pass a column, np.reshape(y, (-1, 1)); turn "
-            "lists of label names into an indicator with sklearn.preprocessing.MultiLabelBinarizer."
+            f"y must be a label indicator of shape (n_samples, n_labels); got {got}. For a single "
+            "label pass a column, np.reshape(y, (-1, 1)); turn lists of label names into an "
+            "indicator with sklearn.preprocessing.MultiLabelBinarizer."
         )
-    true = values == 1
-    may_be_missing = values.dtype.kind == "f" and container.kind == "dense"
-    known = ~np.isnan(values) if may_be_missing else np.ones(values.shape, dtype=bool)
-    bad = known & ~true & (values != 0)
-    if bad.any():
-        raise ValueError(
-            "y must hold only 0 and 1 (and, where it is not sparse, NaN for a missing label); got "
-            f"{values[bad][0]}. For labels coded as -1 and 1, and for counts, pass y > 0."
-        )
-    return Indicator(true, known, container)
+    values = encoder.transform(y)
+    if has_missing(values):
+        require_known_labels(values, encoder.label_names_)
+    return Indicator(_which_hold(values), _which_are_known(values), encoder)
 
 
-def read_labels(y: Any) -> np.ndarray:
-    """Return which label, or class, each row has.
+def read_strata(y: Any) -> np.ndarray:
+    """Return what is to be kept in proportion: the rows of each label, or class.
+
+    Of a label that is not known for all rows, also which rows it is known for.
 
     Parameters
     ----------
     y : object
-        An indicator as for :func:`read_indicator`, a list of label lists or sets, or 1-D classes.
+        Targets in any container.
 
     Returns
     -------
-    ndarray of bool, shape (n_samples, n_labels)
-        False where an entry is missing.
+    ndarray of bool, shape (n_samples, n_strata)
 
     Raises
     ------
     ValueError
-        For anything else.
+        For anything that is no target.
     """
-    if sparse.issparse(y) or hasattr(y, "columns") or _is_matrix(y):
-        return read_indicator(y).true
-    targets = read_targets(y)
-    if targets.container == "classes":
-        classes, codes = np.unique(targets.values, return_inverse=True)
-        return codes[:, np.newaxis] == np.arange(len(classes))
-    if targets.container == "lists":
-        return _indicator_of_lists(targets.values)
-    return read_indicator(targets.values).true
+    encoder = TargetEncoder().fit(y)
+    encoded = encoder.transform(y)
+    if encoder.meaning_ == "classes":
+        return encoded[:, np.newaxis] == np.arange(encoder.n_labels_)
+    true, known = _which_hold(encoded), _which_are_known(encoded)
+    return np.hstack([true, known[:, ~known.all(axis=0)]]) if has_missing(encoded) else true
 
 
-def _read_values(y: Any) -> tuple[np.ndarray, Container]:
-    """Return numbers, of two dimensions where ``y`` has two, and the container of predictions."""
-    if sparse.issparse(y):
-        kind = "csr_array" if isinstance(y, sparse.sparray) else "csr_matrix"
-        return y.toarray(), Container(kind, y.dtype)
-    if hasattr(y, "columns") and hasattr(y, "dtypes"):
-        # By the types of the columns alone: whether a fold misses a label must not matter.
-        floats = all(getattr(dtype, "kind", "O") == "f" for dtype in y.dtypes)
-        return _read_frame(y), Container("dense", np.dtype(np.float64 if floats else np.int64))
-    if isinstance(y, np.ma.MaskedArray):
-        values = np.ma.filled(y.astype(np.float64), np.nan)
-        return values, Container("dense", y.dtype)
-    try:
-        array = np.asarray(y)
-        values = array.astype(np.float64) if array.dtype.kind == "O" else array
-    except (TypeError, ValueError) as error:  # rows of unequal length, text, None
-        raise ValueError(_expect_numbers(type(y).__name__)) from error
-    if values.dtype.kind not in "biuf":
-        raise ValueError(_expect_numbers(f"dtype {values.dtype}"))
-    return values, Container("dense", np.dtype(np.int64) if values is not array else values.dtype)
+def _which_hold(values: Any) -> np.ndarray:
+    return values.astype(bool).toarray() if sparse.issparse(values) else values == 1
 
 
-def _read_frame(y: Any) -> np.ndarray:
-    try:
-        try:
-            return y.to_numpy(dtype=np.float64, na_value=np.nan)
-        except TypeError:  # not pandas: other data frames have no na_value
-            return np.asarray(y.to_numpy(), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(_expect_numbers("a DataFrame")) from error
-
-
-def _expect_numbers(got: str) -> str:
-    return (
-        "y must hold a number, 0 or 1, for each row and label; got "
-        f"{got} with something else. Turn lists of label names into an indicator first, with "
-        "sklearn.preprocessing.MultiLabelBinarizer."
-    )
-
-
-def _is_matrix(y: Any) -> bool:
-    """Tell whether ``y`` is an array of two dimensions, or a nested list of numbers."""
-    try:
-        array = np.asarray(y)
-    except ValueError:  # rows of unequal length
-        return False
-    return array.ndim == 2 and array.shape[1] > 0 and array.dtype.kind in "biufO"
-
-
-def _indicator_of_lists(rows: list[list[Any]]) -> np.ndarray:
-    column: dict[Any, int] = {}
-    places = [column.setdefault(label, len(column)) for row in rows for label in row]
-    indicator = np.zeros((len(rows), len(column)), dtype=bool)
-    indicator[np.repeat(np.arange(len(rows)), list(map(len, rows))), places] = True
-    return indicator
+def _which_are_known(values: Any) -> np.ndarray:
+    return np.ones(values.shape, dtype=bool) if sparse.issparse(values) else ~np.isnan(values)

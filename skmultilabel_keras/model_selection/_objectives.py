@@ -10,6 +10,7 @@ label.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Real
@@ -352,20 +353,22 @@ class _MetricObjective:
     def find_thresholds(self, rows: ScoredLabels, rare: np.ndarray) -> np.ndarray:
         candidates = candidate_thresholds(rows, _N_CANDIDATES)[::-1]
         values = np.array([self.evaluate(rows, threshold) for threshold in candidates])
-        if np.isnan(values).any():
+        if not np.isfinite(values).all():
+            first = np.argmax(~np.isfinite(values))
             raise ValueError(
-                "objective must return a number for all label sets; got NaN for those above "
-                f"{candidates[np.argmax(np.isnan(values))]:.3g}. Give undefined cases a value."
+                "objective must return a finite number for all label sets; got "
+                f"{values[first]} for those above {candidates[first]:.3g}. Give undefined cases a "
+                "value."
             )
         good = values >= values.max() - TIE * max(1.0, abs(values.max()))
         distance = np.where(good, np.abs(candidates - 0.5), np.inf)
         return np.full(len(rare), candidates[np.argmin(distance)])
 
     def evaluate(self, rows: ScoredLabels, thresholds: Any) -> float:
-        known = rows.entry_weight > 0
-        true = rows.true.astype(np.int8)
+        counted = rows.row_weight > 0
+        known, true = rows.entry_weight[counted] > 0, rows.true[counted].astype(np.int8)
         truth = true if known.all() else np.where(known, true, np.nan)
-        return float(self.metric(truth, (rows.score > thresholds).astype(np.int8)))
+        return float(self.metric(truth, (rows.score[counted] > thresholds).astype(np.int8)))
 
 
 _OBJECTIVES: dict[str, Callable[[], Any]] = {
@@ -387,13 +390,24 @@ def resolve_objective(objective: Any, n_labels: int) -> Any:
     if isinstance(objective, _CutObjective):
         objective.check(n_labels)
         return objective
-    if callable(objective) and not isinstance(objective, type):
+    if callable(objective) and not isinstance(objective, type) and _takes_two(objective):
         return _MetricObjective(objective)
     raise ValueError(
         f"objective must be one of {', '.join(map(repr, _OBJECTIVES))}, an objective such as "
         "FBetaObjective(beta=2.0), or a function of y_true and y_pred that returns a number; got "
         f"{objective!r}."
     )
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """Tell whether a function can be called with y_true and y_pred; a scorer cannot."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # one written in C, of which nothing is known
+        return True
+    return True
 
 
 def _blocks(labels: np.ndarray, n_samples: int) -> Iterator[np.ndarray]:

@@ -1,117 +1,234 @@
-"""Scores of rows that a classifier was not trained on.
+"""Classifiers that learn from the scores of rows which their estimator was not trained on.
 
-Owns: fitting on splits, and scores of shape (n_samples, n_labels) from any multi-label classifier.
-Does not own: splitters (``_splits``), and what scores are good for (``_tuned``).
+Owns: what such meta-estimators have in common: splits, fits on them, metadata, attributes.
+Does not own: splitters (``_splits``), and what scores are good for (``_tuned``, ``calibration``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.base import clone
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import check_cv
+from sklearn.utils import ClassifierTags, Tags, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
-from skmultilabel_keras.metrics import align_scores
+from skmultilabel_keras._compat import take_rows
+from skmultilabel_keras.metrics import align_scores, subset_accuracy
+from skmultilabel_keras.model_selection._indicator import Indicator, read_indicator
+from skmultilabel_keras.model_selection._splits import (
+    MultilabelStratifiedKFold,
+    MultilabelStratifiedShuffleSplit,
+)
 
 # Rows to fit on, None to fit nothing, and rows to score.
 Split: TypeAlias = tuple[np.ndarray | None, np.ndarray]
 
+# What is made of a fitted classifier and rows.
+Respond: TypeAlias = Callable[[Any, Any], Any]
 
-def score_out_of_fold(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    splits: Sequence[Split],
-    *,
-    fit_params: Mapping[str, Any],
-    n_labels: int,
-    n_jobs: int | None,
-) -> tuple[Any, list[np.ndarray]]:
-    """Return the scores of each split, and the estimator where there is a single one.
 
-    Parameters
-    ----------
-    estimator : classifier
-        Cloned for each split, but used as it is where nothing is to be fitted.
-    X : array-like of shape (n_samples, ...)
-    y : indicator of shape (n_samples, n_labels)
-    splits : sequence of (train, test)
-    fit_params : mapping
-        Parameters of ``fit``; what has an entry for each row is cut with the rows.
-    n_labels : int
-    n_jobs : int or None
-        Number of splits at the same time.
+class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Meta-estimator that learns from out-of-fold scores; abstract.
 
-    Returns
-    -------
-    fitted : classifier or None
-        None where there are several splits: fitted networks are not sent between processes.
-    scores : list of ndarray of shape (n_scored, n_labels)
+    Subclasses have the parameters ``estimator``, ``cv`` and ``n_jobs``, and a ``predict_proba``.
+    """
+
+    estimator: Any
+    cv: Any
+    n_jobs: int | None
+
+    @property
+    def _is_prefit(self) -> bool:
+        return isinstance(self.cv, str) and self.cv == "prefit"
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows whose known labels are all predicted right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+        y : indicator of shape (n_samples, n_labels)
+            Missing labels, NaN, count for nothing.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            Subset accuracy.
+        """
+        return subset_accuracy(y, self.predict(X), sample_weight=sample_weight)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets which metadata, as scikit-learn's meta-estimators do.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        router.add(
+            estimator=self.estimator,
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+        return router.add(
+            splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags = ClassifierTags(multi_class=False, multi_label=True)
+        tags.target_tags.single_output = False
+        tags.target_tags.multi_output = True
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    def _read(self, X: Any, y: Any) -> tuple[Any, Any, Indicator]:
+        """Return rows that can be cut, targets likewise, and what the targets say."""
+        target = read_indicator(y)
+        return *indexable(X, np.asarray(y) if isinstance(y, (list, tuple)) else y), target
+
+    def _route(
+        self, sample_weight: Any, params: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the parameters of the estimator's ``fit`` and of the splitter's ``split``."""
+        given = dict(params)
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        if not get_config()["enable_metadata_routing"]:
+            return given, {}
+        routed = process_routing(self, "fit", **given)
+        return dict(routed["estimator"]["fit"]), dict(routed["splitter"]["split"])
+
+    def _make_splits(self, X: Any, y: Any, seed: Any, params: Mapping[str, Any]) -> list[Split]:
+        """Return the rows to fit and to score; None to fit nothing."""
+        if self._is_prefit:
+            _require_fitted(self.estimator)
+            return [(None, np.arange(np.shape(y)[0]))]
+        splitter = self._make_splitter(y, seed)
+        splits: list[Split] = [
+            (_as_indices(train), _as_indices(test))
+            for train, test in splitter.split(X, y, **params)
+        ]
+        if not splits:
+            raise ValueError(
+                f"cv must give one split at least; got {self.cv!r}, which gives none. A generator "
+                "can be used once only: pass a list."
+            )
+        return splits
+
+    def _make_splitter(self, y: Any, seed: Any) -> Any:
+        cv = self.cv
+        if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
+            return MultilabelStratifiedKFold(5 if cv is None else int(cv), random_state=seed)
+        if isinstance(cv, Real) and 0 < float(cv) < 1:
+            return MultilabelStratifiedShuffleSplit(1, test_size=float(cv), random_state=seed)
+        if isinstance(cv, (str, Real)) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+            raise ValueError(
+                "cv must be a number of folds, a share of the rows in (0, 1), a splitter, an "
+                f"iterable of (train, test), or 'prefit'; got {cv!r}."
+            )
+        return check_cv(cv, y, classifier=True)
+
+    def _respond_out_of_fold(
+        self, X: Any, y: Any, splits: Sequence[Split], respond: Respond, params: Mapping[str, Any]
+    ) -> tuple[Any, list[Any]]:
+        """Return what ``respond`` makes of each split, and the estimator where there is one split.
+
+        Fitted estimators of several splits are not kept: networks are not sent between processes.
+        """
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_respond)(
+                self.estimator if train is None else clone(self.estimator),
+                X,
+                y,
+                train,
+                test,
+                respond,
+                params,
+                keep=len(splits) == 1,
+            )
+            for train, test in splits
+        )
+        return results[-1][0], [response for _, response in results]
+
+    def _keep(self, estimator: Any, target: Indicator) -> None:
+        """Keep the fitted estimator and what is known of rows and labels."""
+        self.estimator_ = estimator
+        self.n_labels_ = target.true.shape[1]
+        # An array: a list of arrays is what scikit-learn's cross_val_predict cannot read.
+        self.classes_ = np.tile([0, 1], (self.n_labels_, 1))
+        self._encoder = target.encoder
+        for name in ("n_features_in_", "feature_names_in_"):
+            if name in vars(self):
+                delattr(self, name)
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+
+
+def read_response(estimator: Any, method: str, X: Any, n_labels: int) -> np.ndarray:
+    """Return the scores of a fitted classifier, of shape (n_samples, n_labels).
 
     Raises
     ------
     ValueError
         For scores that are not finite or of another shape.
     """
-    results = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_score)(
-            estimator if train is None else clone(estimator),
-            X,
-            y,
-            train,
-            test,
-            fit_params=fit_params,
-            n_labels=n_labels,
-            keep=len(splits) == 1,
+    classes = getattr(estimator, "classes_", None)
+    scores = align_scores(getattr(estimator, method)(X), classes, n_labels=n_labels)
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"estimator must give finite scores; {method} of {type(estimator).__name__} returned "
+            "NaN or infinity, of which nothing can be learnt. Look for what made its training "
+            "diverge."
         )
-        for train, test in splits
-    )
-    return results[-1][0], [scores for _, scores in results]
+    return scores
 
 
-def _fit_and_score(
+def _fit_and_respond(
     estimator: Any,
     X: Any,
     y: Any,
     train: np.ndarray | None,
     test: np.ndarray,
+    respond: Respond,
+    params: Mapping[str, Any],
     *,
-    fit_params: Mapping[str, Any],
-    n_labels: int,
     keep: bool,
-) -> tuple[Any, np.ndarray]:
-    """Fit on some rows and return the scores of others, and the estimator where it is kept."""
+) -> tuple[Any, Any]:
+    """Fit on some rows and respond to others; return the estimator too where it is kept."""
     if train is not None:
         n_samples = np.shape(y)[0]
-        params = {name: _cut(value, train, n_samples) for name, value in fit_params.items()}
-        estimator.fit(_take(X, train), _take(y, train), **params)
-    response = estimator.predict_proba(_take(X, test))
-    scores = align_scores(response, getattr(estimator, "classes_", None), n_labels=n_labels)
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            "estimator must give finite probabilities; predict_proba of "
-            f"{type(estimator).__name__} returned NaN or infinity. Thresholds cannot be tuned on "
-            "such scores: look for what made its training diverge."
-        )
-    return (estimator if keep else None), scores
-
-
-def _take(values: Any, rows: np.ndarray) -> Any:
-    """Return some rows of an array, a sparse matrix, a data frame or a list."""
-    if hasattr(values, "iloc"):
-        return values.iloc[rows]
-    return values[rows] if hasattr(values, "shape") else [values[row] for row in rows]
+        cut = {name: _cut(value, train, n_samples) for name, value in params.items()}
+        estimator.fit(take_rows(X, train), take_rows(y, train), **cut)
+    response = respond(estimator, take_rows(X, test))
+    return (estimator if keep else None), response
 
 
 def _cut(value: Any, rows: np.ndarray, n_samples: int) -> Any:
     """Return some rows of a parameter of ``fit`` where it has an entry for each row."""
     is_rows = hasattr(value, "shape") or isinstance(value, (list, tuple))
-    return _take(value, rows) if is_rows and np.shape(value)[:1] == (n_samples,) else value
+    return take_rows(value, rows) if is_rows and np.shape(value)[:1] == (n_samples,) else value
 
 
-def as_indices(rows: Any) -> np.ndarray:
+def _require_fitted(estimator: Any) -> None:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise NotFittedError(
+            f"estimator must be fitted for cv='prefit'; got {type(estimator).__name__}, which is "
+            "not. Fit it on other rows before."
+        ) from error
+
+
+def _as_indices(rows: Any) -> np.ndarray:
     """Return row numbers, also where an iterable of splits holds masks."""
     array = np.asarray(rows)
     return np.flatnonzero(array) if array.dtype == bool else array

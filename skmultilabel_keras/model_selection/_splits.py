@@ -4,10 +4,11 @@ Owns: stratified splitters, and which rows a fit sets aside for validation.
 Does not own: cross-validation, which is scikit-learn's.
 
 Rows are dealt by iterative stratification (Sechidis, Tsoumakas, Vlahavas, "On the Stratification of
-Multi-Label Data", ECML PKDD 2011), as the ``iterative-stratification`` package has it. That meets
-the proportions of the labels and lets the sizes of the parts go, down to empty parts where there
-are many labels and few rows. Here rows are moved afterwards until the sizes are as asked, each time
-the row whose move costs the proportions least.
+Multi-Label Data", ECML PKDD 2011), with the results of the ``iterative-stratification`` package,
+but with counts that are kept up to date: it counts all labels of all rows that are left anew for
+each label. That meets the proportions of the labels and lets the sizes of the parts go, down to
+empty parts where there are many labels and few rows. Here rows are moved afterwards until the sizes
+are as asked, each time the row whose move costs the proportions least.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from scipy import sparse
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_random_state
 
-from skmultilabel_keras.model_selection._indicator import read_labels
+from skmultilabel_keras.model_selection._indicator import read_strata
 
 
 class MultilabelStratifiedKFold(ml_stratifiers.MultilabelStratifiedKFold):
@@ -77,7 +78,8 @@ class MultilabelStratifiedKFold(ml_stratifiers.MultilabelStratifiedKFold):
             Only the number of rows is looked at.
         y : indicator of shape (n_samples, n_labels), list of label lists, or 1-D classes
             What to keep in proportion. An indicator may be a nested list, array, DataFrame, or
-            SciPy sparse matrix or array; a missing entry, NaN, counts as a label that is absent.
+            SciPy sparse matrix or array; of a label with missing entries, NaN, the rows that it is
+            known for are kept in proportion as well.
         groups : object
             Ignored; here for scikit-learn's sake.
 
@@ -91,7 +93,7 @@ class MultilabelStratifiedKFold(ml_stratifiers.MultilabelStratifiedKFold):
         ValueError
             For fewer rows than folds, and for a ``y`` that is none of the above.
         """
-        yield from super().split(X, read_labels(y), groups)
+        yield from super().split(X, read_strata(y), groups)
 
     def _make_test_folds(self, X: Any, y: np.ndarray) -> np.ndarray:
         n_samples, n_splits = len(y), self.n_splits
@@ -177,7 +179,7 @@ class MultilabelStratifiedShuffleSplit(ml_stratifiers.MultilabelStratifiedShuffl
             For sizes that the number of rows does not allow, and for a ``y`` that is none of the
             above.
         """
-        yield from super().split(X, read_labels(y), groups)
+        yield from super().split(X, read_strata(y), groups)
 
     def _iter_indices(
         self, X: Any, y: np.ndarray, groups: Any = None
@@ -202,7 +204,7 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     Parameters
     ----------
     y : {ndarray, sparse matrix} of shape (n_samples, n_labels) or ndarray of shape (n_samples,)
-        Label indicator, or integer codes of classes. Missing entries, NaN, count as absent labels.
+        Label indicator, NaN where labels are missing, or integer codes of classes.
     validation_split : float
         Share of the rows to set aside, in (0, 1), met to the row. At least one row is drawn, and
         one is left.
@@ -237,7 +239,7 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
         )
     n_validation = min(max(1, round(validation_split * n_samples)), n_samples - 1)
     sizes = [n_samples - n_validation, n_validation]
-    part = _deal_sizes(read_labels(y), sizes, check_random_state(seed))
+    part = _deal_sizes(read_strata(y), sizes, check_random_state(seed))
     return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
@@ -279,10 +281,47 @@ def _deal(
     """
     if labels.shape[1] == 1:  # rows without the label are a class of their own
         labels = np.hstack([labels, ~labels])
-    dealt = ml_stratifiers.IterativeStratification(labels=labels[order], r=shares, random_state=rng)
+    dealt = deal_in_turn(labels[order], shares, rng)
     _even_out(dealt, labels[order], shares, low, high)
     part = np.empty_like(dealt)
     part[order] = dealt
+    return part
+
+
+def deal_in_turn(labels: np.ndarray, shares: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Deal rows to parts label by label, the rarest first, and return the part of each.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (n_samples, n_labels)
+    shares : ndarray of shape (n_parts,)
+        Share of each label that a part is to have.
+    rng : RandomState
+        For draws between labels and parts that are equally good.
+    """
+    rows = sparse.csr_array(labels)
+    columns = rows.tocsc()
+    part = np.zeros(len(labels), dtype=int)
+    is_left, counts = np.ones(len(labels), dtype=bool), labels.sum(axis=0)
+    wanted, wanted_of = shares * len(labels), np.outer(shares, counts)
+
+    def draw(places: np.ndarray) -> int:
+        return int(places[rng.choice(len(places))] if len(places) > 1 else places[0])
+
+    while counts.any():
+        label = draw(np.flatnonzero(counts == counts[counts > 0].min()))
+        members = columns.indices[columns.indptr[label] : columns.indptr[label + 1]]
+        for row in np.sort(members[is_left[members]]):
+            best = np.flatnonzero(wanted_of[:, label] == wanted_of[:, label].max())
+            taker = draw(best[wanted[best] == wanted[best].max()])
+            held = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
+            part[row], is_left[row] = taker, False
+            wanted_of[taker, held] -= 1
+            counts[held] -= 1
+            wanted[taker] -= 1
+    for row in np.flatnonzero(is_left):
+        part[row] = taker = draw(np.flatnonzero(wanted == wanted.max()))
+        wanted[taker] -= 1
     return part
 
 

@@ -7,17 +7,12 @@ thresholds (``decision_rules``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Integral, Real
+from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import check_cv
-from sklearn.utils import ClassifierTags, Tags, get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,16 +20,12 @@ from skmultilabel_keras._compat import HasMethods, validate_parameter_constraint
 from skmultilabel_keras._validation import check_sample_weight
 from skmultilabel_keras.metrics import align_scores
 from skmultilabel_keras.model_selection._cuts import ScoredLabels
-from skmultilabel_keras.model_selection._indicator import Indicator, read_indicator
+from skmultilabel_keras.model_selection._indicator import Indicator
 from skmultilabel_keras.model_selection._objectives import resolve_objective
 from skmultilabel_keras.model_selection._out_of_fold import (
+    OutOfFoldClassifier,
     Split,
-    as_indices,
-    score_out_of_fold,
-)
-from skmultilabel_keras.model_selection._splits import (
-    MultilabelStratifiedKFold,
-    MultilabelStratifiedShuffleSplit,
+    read_response,
 )
 
 _CONSTRAINTS = {
@@ -46,11 +37,15 @@ _CONSTRAINTS = {
 }
 
 
+# Rows with a label from which on it is not rare, however many splits there are.
+_ENOUGH = 10
+
+
 def _has_decision_function(meta: MultiLabelTunedThresholdClassifierCV) -> bool:
     return hasattr(getattr(meta, "estimator_", meta.estimator), "decision_function")
 
 
-class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
     """Multi-label classifier whose thresholds are tuned by cross-validation.
 
     What ``sklearn.model_selection.TunedThresholdClassifierCV`` does for binary problems, for
@@ -115,8 +110,8 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
     cv_results_ : dict of str to ndarray
         "indices", the rows that were scored, shape (n_scored,), and "y_score", their scores of
         shape (n_scored, n_labels). Only with ``store_cv_results=True``.
-    classes_ : list of ndarray
-        ``[array([0, 1])] * n_labels``.
+    classes_ : ndarray of int, shape (n_labels, 2)
+        0 and 1 for each label.
     n_labels_ : int
     n_features_in_ : int
         Where the estimator has it.
@@ -131,9 +126,10 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
     -----
     - Thresholds lie midway between neighbouring scores. Of cuts that are equally good the one
       nearest 0.5 is taken, the higher of two as near.
-    - Rare labels, with fewer scored rows than there are splits (with none, for a single split),
-      get the cut that is best when the entries of all labels are taken together, as for a micro
-      average: too little is known to tune one for them alone. That includes labels that no row has.
+    - Rare labels, with fewer scored rows than there are splits, or than 10 where there are more
+      splits (with none, for a single split), get the cut that is best when the entries of all
+      labels are taken together, as for a micro average: too little is known to tune one for them
+      alone. That includes labels that no row has.
     - Missing labels, NaN in ``y``, count in no objective, and nor do rows of weight zero.
       ``y`` goes to the estimator as it is.
     - Predictions have the dtype and the container of ``y``: dense, or CSR for sparse ones.
@@ -208,22 +204,16 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
         validate_parameter_constraints(
             _CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
         )
-        target = read_indicator(y)
-        X, y = indexable(X, np.asarray(y) if isinstance(y, (list, tuple)) else y)
-        _require_known(target)
+        X, y, target = self._read(X, y)
         n_labels = target.true.shape[1]
         objective = resolve_objective(self.objective, n_labels)
         entry_weight, row_weight = _read_weights(target, sample_weight)
         fit_params, split_params = self._route(sample_weight, params)
-        splits = self._make_splits(X, y, split_params)
-        fitted, scores = score_out_of_fold(
-            self.estimator,
-            X,
-            y,
-            splits,
-            fit_params=fit_params,
-            n_labels=n_labels,
-            n_jobs=self.n_jobs,
+        self._check_refit()
+        splits = self._make_splits(X, y, self.random_state, split_params)
+        self._check_number(splits)
+        fitted, scores = self._respond_out_of_fold(
+            X, y, splits, partial(_respond, n_labels=n_labels), fit_params
         )
 
         index = np.concatenate([test for _, test in splits])
@@ -233,15 +223,13 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
         thresholds = objective.find_thresholds(rows, _find_rare(rows, len(splits)))
         estimator = clone(self.estimator).fit(X, y, **fit_params) if self.refit else fitted
 
-        self.estimator_ = estimator
+        self._keep(estimator, target)
         self.thresholds_ = thresholds
         self.best_score_ = objective.evaluate(rows, thresholds)
-        self.n_labels_ = n_labels
-        self.classes_ = [np.array([0, 1]) for _ in range(n_labels)]
-        self._container = target.container
-        self._copy_features(estimator)
         if self.store_cv_results:
             self.cv_results_ = {"indices": index, "y_score": y_score}
+        elif hasattr(self, "cv_results_"):
+            del self.cv_results_  # of another fit
         return self
 
     def predict(self, X: Any) -> Any:
@@ -257,7 +245,7 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
             0 and 1 in the dtype of the ``y`` of ``fit``; sparse where that was.
         """
         scores = self.predict_proba(X)
-        return self._container.decode(scores > self.thresholds_)
+        return self._encoder.decode(scores > self.thresholds_)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the estimator's probabilities, which thresholds do not change.
@@ -288,107 +276,28 @@ class MultiLabelTunedThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, 
         check_is_fitted(self, "thresholds_")
         return self._align(self.estimator_.decision_function(X))
 
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets which metadata, as scikit-learn's meta-estimators do.
+    def _check_refit(self) -> None:
+        if self._is_prefit and self.refit:
+            raise ValueError(
+                "refit must be False for cv='prefit', which keeps the estimator as it is; got "
+                f"refit={self.refit!r}. Pass refit=False."
+            )
 
-        Returns
-        -------
-        MetadataRouter
-        """
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        router.add(
-            estimator=self.estimator,
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-        )
-        return router.add(
-            splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        of_estimator = get_tags(self.estimator)
-        tags.classifier_tags = ClassifierTags(multi_class=False, multi_label=True)
-        tags.target_tags.single_output = False
-        tags.target_tags.multi_output = True
-        tags.input_tags = of_estimator.input_tags
-        return tags
-
-    def _route(
-        self, sample_weight: Any, params: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the parameters of the estimator's ``fit`` and of the splitter's ``split``."""
-        given = dict(params)
-        if sample_weight is not None:
-            given["sample_weight"] = sample_weight
-        if not get_config()["enable_metadata_routing"]:
-            return given, {}
-        routed = process_routing(self, "fit", **given)
-        return dict(routed["estimator"]["fit"]), dict(routed["splitter"]["split"])
-
-    def _make_splits(self, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
-        """Return the rows to fit and to score; None to fit nothing."""
-        if isinstance(self.cv, str) and self.cv == "prefit":
-            self._require_prefit()
-            return [(None, np.arange(np.shape(y)[0]))]
-        splits: list[Split] = [
-            (as_indices(train), as_indices(test))
-            for train, test in self._make_splitter(y).split(X, y, **params)
-        ]
+    def _check_number(self, splits: list[Split]) -> None:
         if not (self.refit or len(splits) == 1):
             raise ValueError(
                 "refit=False keeps the estimator that was fitted for the scores, so there must be "
                 f"a single split; got cv={self.cv!r} with {len(splits)}. Use refit=True, or a "
                 "float for cv."
             )
-        return splits
-
-    def _make_splitter(self, y: Any) -> Any:
-        cv: Any = self.cv
-        seed = self.random_state
-        if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
-            return MultilabelStratifiedKFold(5 if cv is None else int(cv), random_state=seed)
-        if isinstance(cv, Real) and 0 < float(cv) < 1:
-            return MultilabelStratifiedShuffleSplit(1, test_size=float(cv), random_state=seed)
-        if isinstance(cv, (str, Real)) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
-            raise ValueError(
-                "cv must be a number of folds, a share of the rows in (0, 1), a splitter, an "
-                f"iterable of (train, test), or 'prefit'; got {cv!r}."
-            )
-        return check_cv(cv, y, classifier=True)
-
-    def _require_prefit(self) -> None:
-        if self.refit:
-            raise ValueError(
-                "refit must be False for cv='prefit', which keeps the estimator as it is; got "
-                f"refit={self.refit!r}. Pass refit=False."
-            )
-        try:
-            check_is_fitted(self.estimator)
-        except NotFittedError as error:
-            raise NotFittedError(
-                "estimator must be fitted for cv='prefit'; got "
-                f"{type(self.estimator).__name__}, which is not. Fit it on other rows before."
-            ) from error
 
     def _align(self, response: Any) -> np.ndarray:
         classes = getattr(self.estimator_, "classes_", None)
         return align_scores(response, classes, n_labels=self.n_labels_)
 
-    def _copy_features(self, estimator: Any) -> None:
-        for name in ("n_features_in_", "feature_names_in_"):
-            if name in vars(self):
-                delattr(self, name)
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
 
-
-def _require_known(target: Indicator) -> None:
-    empty = ~target.known.any(axis=0)
-    if empty.any() and len(target.known):
-        raise ValueError(
-            "y must hold a known entry for each label; all are missing for the label in column "
-            f"{int(np.argmax(empty))}. Leave the label out."
-        )
+def _respond(estimator: Any, X: Any, n_labels: int) -> np.ndarray:
+    return read_response(estimator, "predict_proba", X, n_labels)
 
 
 def _read_weights(target: Indicator, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -424,4 +333,4 @@ def _check_entry_weight(sample_weight: Any, shape: tuple[int, int]) -> np.ndarra
 
 def _find_rare(rows: ScoredLabels, n_splits: int) -> np.ndarray:
     """Tell which labels have fewer scored rows than there are splits."""
-    return (rows.true & (rows.weight > 0)).sum(axis=0) < n_splits
+    return (rows.true & (rows.weight > 0)).sum(axis=0) < min(n_splits, _ENOUGH)

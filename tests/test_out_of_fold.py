@@ -1,0 +1,90 @@
+"""What tuned thresholds and calibration have in common: laws of meta-estimators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
+from sklearn.multioutput import MultiOutputClassifier
+
+from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
+from skmultilabel_keras.metrics import subset_accuracy
+from skmultilabel_keras.model_selection import MultiLabelTunedThresholdClassifierCV
+
+KINDS = [MultiLabelTunedThresholdClassifierCV, MultiLabelCalibratedClassifierCV]
+EVERY = pytest.mark.parametrize("kind", KINDS)
+
+
+def make_data(n_labels=3, n_samples=90):
+    rng = np.random.default_rng(n_labels)
+    X = rng.normal(size=(n_samples, 5))
+    return X, (X[:, :n_labels] + rng.normal(size=(n_samples, n_labels)) > 0.3).astype(int)
+
+
+def logistic():
+    return MultiOutputClassifier(LogisticRegression())
+
+
+def network():
+    return KerasMultiLabelClassifier(model="linear", epochs=3, random_state=0)
+
+
+@EVERY
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+@pytest.mark.parametrize("n_labels", [1, 2, 3])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_cross_val_predict(kind, method, n_labels):
+    X, y = make_data(n_labels)
+    meta, folds = kind(logistic(), cv=KFold(2)), KFold(3)
+    found = cross_val_predict(meta, X, y, cv=folds, method=method)
+    assert found.shape == y.shape
+    for train, test in folds.split(X):
+        fitted = kind(logistic(), cv=KFold(2)).fit(X[train], y[train])
+        np.testing.assert_allclose(found[test], getattr(fitted, method)(X[test]))
+
+
+@EVERY
+def test_score_is_the_subset_accuracy_of_what_is_known(kind):
+    X, y = make_data()
+    meta = kind(logistic(), cv=2).fit(X, y)
+    assert meta.score(X, y) == pytest.approx(accuracy_score(y, meta.predict(X)))
+    lacking = y.astype(float)
+    lacking[::4, 1] = np.nan
+    assert meta.score(X, lacking) == subset_accuracy(lacking, meta.predict(X))
+    weight = np.arange(len(y))
+    assert meta.score(X, lacking, weight) == subset_accuracy(
+        lacking, meta.predict(X), sample_weight=weight
+    )
+
+
+@EVERY
+def test_a_search_with_missing_labels(kind):
+    X, y = make_data()
+    y = y.astype(float)
+    y[::4, 1] = np.nan
+    search = GridSearchCV(
+        kind(network(), cv=2), {"estimator__epochs": [1, 2]}, cv=KFold(2), error_score="raise"
+    ).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@EVERY
+def test_a_label_of_which_nothing_is_known(kind):
+    X, y = make_data()
+    y = y.astype(float)
+    y[:, 1] = np.nan
+    with pytest.raises(ValueError, match="a known entry for each label; all are NaN for label 1"):
+        kind(network(), cv=2).fit(X, y)
+
+
+@EVERY
+def test_no_splits(kind):
+    X, y = make_data()
+    used_up = KFold(2).split(X)
+    list(used_up)
+    for cv in ([], used_up):
+        with pytest.raises(ValueError, match="cv must give one split at least"):
+            kind(logistic(), cv=cv).fit(X, y)
