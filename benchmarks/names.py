@@ -9,6 +9,7 @@ KERAS = "Keras"
 SCIKERAS = "SciKeras"
 PERCEPTRON = "MLPClassifier"
 PERCEPTRON_PROCESSES = "MLPClassifier, 2 processes"
+KERAS_PARTS = "Keras: features once, then the head"
 LOGISTIC = "OneVsRest(LogisticRegression)"
 
 FIRST = "first in the process"

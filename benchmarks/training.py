@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 
-from names import KERAS, OURS, PERCEPTRON, SCIKERAS, TIME_GROWTH
-from peers import FITS, Problem, fit_keras, image_network
+from names import KERAS, KERAS_PARTS, OURS, PERCEPTRON, SCIKERAS, TIME_GROWTH
+from peers import FITS, Problem, fit_keras, head, image_network
 from skmultilabel_keras import KerasMultiLabelClassifier
 from timing import Contender, Measurement, Sample, Settings, compare, compare_fresh, timed
 
@@ -48,6 +49,35 @@ def images(settings: Settings) -> list[Measurement]:
     contenders = [
         Contender(OURS, lambda: classifier.fit(X, y), note=source),
         Contender(KERAS, keras_fit, note=source),
+    ]
+    return compare(contenders, settings.few)
+
+
+def transfer(settings: Settings) -> list[Measurement]:
+    """Time a fit on top of a frozen backbone, and its parts: features once, then the head."""
+    problem = Problem(n_rows=1000, n_labels=10, epochs=40).sized(settings.quick)
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (problem.n_rows, 96, 96, 3), dtype=np.uint8)
+    y = (rng.random((problem.n_rows, problem.n_labels)) < 0.2).astype(np.int64)
+    classifier = KerasMultiLabelClassifier(
+        "transfer",
+        model__backbone_options={"alpha": 0.35},
+        batch_size=problem.batch_size,
+        epochs=problem.epochs,
+        random_state=0,
+    )
+    backbone = keras.applications.MobileNetV2(
+        (96, 96, 3), alpha=0.35, include_top=False, weights=None, pooling="avg"
+    )
+
+    def in_parts() -> keras.Model:
+        pixels = keras.applications.mobilenet_v2.preprocess_input(X.astype(np.float32))
+        features = backbone.predict(pixels, verbose=0)
+        return fit_keras(problem, features, y, head)
+
+    contenders = [
+        Contender(OURS, lambda: classifier.fit(X, y)),
+        Contender(KERAS_PARTS, in_parts),
     ]
     return compare(contenders, settings.few)
 

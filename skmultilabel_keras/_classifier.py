@@ -95,10 +95,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     Parameters
     ----------
     model : str, callable or keras.Model, default="auto"
-        The network. "mlp" (see :func:`~skmultilabel_keras.networks.mlp`), "linear" or "auto",
-        which chooses by the kind of input; a function ``(meta, ...) -> keras.Model`` as in
-        SciKeras; or a Keras model, compiled or not, which is copied with its weights for each
-        fit. None calls the method ``_keras_build_fn`` of a subclass, as in SciKeras.
+        The network. One of :mod:`skmultilabel_keras.networks` by name: "mlp", "linear" or
+        "ensemble" for tables, "cnn" or "transfer" for images, "text" for strings; "auto" is "mlp".
+        A function ``(meta, ...) -> keras.Model`` as in SciKeras. Or a Keras model, compiled or
+        not, which is copied with its weights for each fit. None calls the method
+        ``_keras_build_fn`` of a subclass, as in SciKeras.
     build_fn : callable or keras.Model, default=None
         SciKeras' old name of ``model``.
     warm_start : bool, default=False

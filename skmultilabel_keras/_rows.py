@@ -187,31 +187,38 @@ def prior_logits(
     Notes
     -----
     Source of the halves, which keep logits finite: Haldane, "The Estimation and Significance of the
-    Logarithm of a Ratio of Frequencies", 1956. The weights of the rows are scaled to a mean of
-    one, so that their unit does not matter.
+    Logarithm of a Ratio of Frequencies", 1956. Weights are scaled to a mean of one among the
+    entries that count, so that their unit does not matter, and neither does whether they are
+    weights of rows, labels or entries.
     """
-    ones, zeros = _count_ones(rows.with_mean_weight_one(), n_units)
-    if label_weight is not None:
-        zeros, ones = label_weight * np.stack([zeros, ones])
+    zeros, ones = _count_entries(rows, rows.weight, n_units)
+    if rows.weight is not None or label_weight is not None:
+        by_label = np.ones((2, n_units)) if label_weight is None else np.asarray(label_weight)
+        counting = None if rows.weight is None else (rows.weight > 0).astype(float)
+        n_counting = (by_label > 0) * _count_entries(rows, counting, n_units)
+        weighted = by_label * np.stack([zeros, ones])
+        zeros, ones = weighted * (n_counting.sum() / max(weighted.sum(), 1e-300))
     if exclusive:
         return np.log((ones + 0.5) / (ones + 0.5).sum())
     return np.log((ones + 0.5) / (zeros + 0.5))
 
 
-def _count_ones(rows: Rows, n_units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of the rows that have each label or class, and of those that do not."""
-    y, n_rows = rows.y[rows.index], len(rows)
-    weight = np.ones(n_rows) if rows.weight is None else rows.weight[rows.index]
+def _count_entries(
+    rows: Rows, weight: np.ndarray | None, n_units: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of the rows that do not have each label or class, and of those that do."""
+    y = rows.y[rows.index]
+    weight = np.ones(len(rows)) if weight is None else weight[rows.index]
     if y.ndim == 1:
         ones = np.bincount(y, weight, minlength=n_units)
-        return ones, weight.sum() - ones
+        return weight.sum() - ones, ones
     if weight.ndim == 2:
         y = y.toarray() if sparse.issparse(y) else y
-        return (weight * (y == 1)).sum(axis=0), (weight * (y == 0)).sum(axis=0)
+        return (weight * (y == 0)).sum(axis=0), (weight * (y == 1)).sum(axis=0)
     if sparse.issparse(y):
         ones = weight @ y
-        return ones, weight.sum() - ones
-    return weight @ (y == 1), weight @ (y == 0)
+        return weight.sum() - ones, ones
+    return weight @ (y == 0), weight @ (y == 1)
 
 
 def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

@@ -199,6 +199,7 @@ def test_rows_are_complete(bench):
         "search_threads",
         "search_regularised",
         "images",
+        "transfer",
         "sparse",
         "predict",
         "predict_many",

@@ -34,9 +34,10 @@ def test_reuters(reuters, capsys):
             pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
         pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
     reuters.main(n_train=1200, n_test=300, epochs=10, thresholds=(0.2, 0.5))
-    first, *_, text, tfidf = capsys.readouterr().out.splitlines()
+    first, *_, text, tfidf, ensemble = capsys.readouterr().out.splitlines()
     assert first == "1200 training stories, 300 test stories, 90 topics"
-    for name, line in (("text", text), ("TF-IDF", tfidf)):
+    lines = {"text": text, "TF-IDF, mlp": tfidf, "TF-IDF, ensemble": ensemble}
+    for name, line in lines.items():
         row = re.split(r" {2,}", line.strip())
         assert row[0] == name
         assert float(row[1]) in (0.2, 0.5)

@@ -190,6 +190,17 @@ def test_priors_of_labels_with_weights_are_those_of_the_weighted_loss():
     assert np.allclose(logits, 0, atol=1e-9)
 
 
+def test_priors_take_weights_of_labels_entries_and_missing_ones_alike():
+    y = (RNG.random((40, 3)) < 0.3).astype(float)
+    by_label = np.array([[1, 2, 0.5], [3, 1, 0.5]])
+    of_entries = np.where(y == 1, by_label[1], by_label[0])
+    logits = prior_logits(rows_of(y), 3, exclusive=False, label_weight=by_label)
+    assert np.allclose(logits, prior_logits(rows_of(y, of_entries), 3, exclusive=False))
+    known = RNG.random(y.shape) < 0.7
+    missing = prior_logits(rows_of(np.where(known, y, np.nan)), 3, exclusive=False)
+    assert np.allclose(missing, prior_logits(rows_of(y, known * 5.0), 3, exclusive=False))
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20))
 def test_priors_of_classes_sum_to_one(codes):
     """Codes and a one-hot indicator give the same, absent classes included."""
