@@ -59,7 +59,7 @@ def rank_and_fit(y_true, y_score):
 CALIBRATED = {"binary_crossentropy": {}, "focal": {"loss__gamma": 0.0}}
 OPTIONS = {
     "emotions": {"epochs": 30, "batch_size": 32},
-    "birds": {"epochs": 30, "batch_size": 32},
+    "birds": {"epochs": 15, "batch_size": 32},  # with more of them, 322 rows are learnt by heart
     "bibtex": {"epochs": 5, "batch_size": 64},
 }
 
