@@ -250,6 +250,8 @@ def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model] |
     if not len(network.inputs) == len(network.outputs) == 1:
         return None
     features = marks[0].output
+    if _leads_round(network.outputs[0], features):
+        return None
     before = keras.Model(network.inputs[0], features)
     if before.trainable_variables:
         path = before.trainable_variables[0].path
@@ -257,7 +259,22 @@ def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model] |
             f"What comes before FrozenFeatures must not be trained, but the weights {path!r} are. "
             "Set trainable = False on its layers, or leave FrozenFeatures out."
         )
-    try:
-        return before, keras.Model(features, network.outputs[0])
-    except ValueError:  # some way leads round the features
-        return None
+    return before, keras.Model(features, network.outputs[0])
+
+
+def _leads_round(output: Any, features: Any) -> bool:
+    """Tell whether a tensor needs something else than ``features``, or is just that."""
+    if output is features:
+        return True
+    waiting, seen = [output], {id(features)}
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        operation, place, _ = tensor._keras_history
+        needed = operation._inbound_nodes[place].input_tensors
+        if not needed:  # an input of the network
+            return True
+        waiting += needed
+    return False

@@ -37,6 +37,9 @@ _PREPROCESSING: dict[str, str | None] = {
     "xception": "tf",
 }
 
+# Characters of an error of Keras' that are told.
+_LONGEST_REASON = 500
+
 # Arguments of applications that are settled here.
 _SETTLED = (
     "classes",
@@ -187,10 +190,16 @@ def load_weights(network: keras.Model, weights: Any) -> None:
     except (ValueError, TypeError, OSError, KeyError, IndexError, UserWarning) as error:
         raise ValueError(
             f"model__weights: the file {path.name!r} does not fit the backbone {network.name!r}: "
-            f"{error} It must hold the weights of the same network without its last layers "
-            "(include_top=False), built with the same model__backbone_options, in a file that "
-            "Keras wrote (.weights.h5, .h5 or .keras)."
+            f"{_in_short(error)} It must hold the weights of the same network without its last "
+            "layers (include_top=False), built with the same model__backbone_options, in a file "
+            "that Keras wrote (.weights.h5, .h5 or .keras)."
         ) from error
+
+
+def _in_short(error: Exception) -> str:
+    """Return the first words of an error; some versions of Keras add all numbers of a weight."""
+    message = " ".join(str(error).split())
+    return message if len(message) <= _LONGEST_REASON else f"{message[:_LONGEST_REASON]} ..."
 
 
 def _check_options(
