@@ -9,7 +9,7 @@ KERAS = "Keras"
 SCIKERAS = "SciKeras"
 PERCEPTRON = "MLPClassifier"
 PERCEPTRON_PROCESSES = "MLPClassifier, 2 processes"
-KERAS_PARTS = "Keras: features once, then the head"
+PARTS = "features once in Keras, then our fit of the head"
 LOGISTIC = "OneVsRest(LogisticRegression)"
 
 FIRST = "first in the process"

@@ -84,16 +84,6 @@ def regularised_network(meta: Mapping[str, Any], n_hidden: int = 100) -> keras.M
     )
 
 
-def head(meta: Mapping[str, Any]) -> keras.Model:
-    """Return an output layer alone."""
-    return keras.Sequential(
-        [
-            keras.Input((meta["n_features_in_"],)),
-            keras.layers.Dense(meta["n_classes_"], activation="sigmoid"),
-        ]
-    )
-
-
 def image_network(meta: Mapping[str, Any]) -> keras.Model:
     """Return a network with two convolutions, for images with one label each."""
     return keras.Sequential(
@@ -181,7 +171,7 @@ def fit_keras(
     """Build, compile and fit a network as a user of Keras would."""
     n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
     meta = {"n_features_in_": X.shape[1], "n_classes_": n_classes, "X_shape_": X.shape}
-    options = {} if network in (image_network, head) else {"n_hidden": problem.n_hidden}
+    options = {} if network is image_network else {"n_hidden": problem.n_hidden}
     model = network(meta, **options)
     model.compile(optimizer="adam", loss=loss)
     model.fit(X, y, batch_size=problem.batch_size, epochs=problem.epochs, verbose=0)

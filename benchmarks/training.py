@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from names import KERAS, KERAS_PARTS, OURS, PERCEPTRON, SCIKERAS, TIME_GROWTH
-from peers import FITS, Problem, fit_keras, head, image_network
+from names import KERAS, OURS, PARTS, PERCEPTRON, SCIKERAS, TIME_GROWTH
+from peers import FITS, Problem, fit_keras, image_network
 from skmultilabel_keras import KerasMultiLabelClassifier
 from timing import Contender, Measurement, Sample, Settings, compare, compare_fresh, timed
 
@@ -59,25 +59,22 @@ def transfer(settings: Settings) -> list[Measurement]:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (problem.n_rows, 96, 96, 3), dtype=np.uint8)
     y = (rng.random((problem.n_rows, problem.n_labels)) < 0.2).astype(np.int64)
+    options = {"batch_size": problem.batch_size, "epochs": problem.epochs, "random_state": 0}
     classifier = KerasMultiLabelClassifier(
-        "transfer",
-        model__backbone_options={"alpha": 0.35},
-        batch_size=problem.batch_size,
-        epochs=problem.epochs,
-        random_state=0,
+        "transfer", model__backbone_options={"alpha": 0.35}, **options
     )
+    head = KerasMultiLabelClassifier("linear", model__standardize=False, **options)
     backbone = keras.applications.MobileNetV2(
         (96, 96, 3), alpha=0.35, include_top=False, weights=None, pooling="avg"
     )
 
-    def in_parts() -> keras.Model:
+    def in_parts() -> None:
         pixels = keras.applications.mobilenet_v2.preprocess_input(X.astype(np.float32))
-        features = backbone.predict(pixels, verbose=0)
-        return fit_keras(problem, features, y, head)
+        head.fit(backbone.predict(pixels, verbose=0), y)
 
     contenders = [
         Contender(OURS, lambda: classifier.fit(X, y)),
-        Contender(KERAS_PARTS, in_parts),
+        Contender(PARTS, in_parts),
     ]
     return compare(contenders, settings.few)
 

@@ -1,0 +1,45 @@
+"""The example on film posters runs, in a small size."""
+
+import os
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+POSTERS = "movie_posters_2k.npz"
+
+
+@pytest.fixture
+def posters(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return import_module("posters")
+
+
+@pytest.mark.parametrize("folder", [None, "here"])
+def test_without_posters_the_way_out_is_told(posters, monkeypatch, tmp_path, folder):
+    monkeypatch.delenv("SKMLK_DATA", raising=False)
+    if folder is not None:
+        monkeypatch.setenv("SKMLK_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match=f"Set SKMLK_DATA to a folder that holds {POSTERS}"):
+        posters.main()
+
+
+@pytest.mark.slow
+def test_posters(posters, capsys):
+    path = Path(os.environ.get("SKMLK_DATA", "")) / POSTERS
+    if "SKMLK_DATA" not in os.environ or not path.is_file():
+        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
+            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
+        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
+    posters.main(n_train=400, n_test=200, epochs=(4, 12), image_size=(96, 64))
+    first, *_, shares, cnn, transfer = capsys.readouterr().out.splitlines()
+    assert first == "400 training posters, 200 test posters, 25 genres"
+    rows = {
+        name: re.split(r" +", line.strip())
+        for name, line in (("shares", shares), ("cnn", cnn), ("transfer", transfer))
+    }
+    assert all(row[0] == name for name, row in rows.items())
+    assert all(float(rows[name][1]) in (3e-4, 1e-3) for name in ("cnn", "transfer"))
+    assert float(rows["transfer"][2]) > float(rows["shares"][1])  # ranking precision

@@ -1,0 +1,253 @@
+"""What is promised of every built-in network: a table of cases, and each promise over all of it."""
+
+import gc
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+
+import joblib
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.utils import gen_batches
+
+from skmultilabel_keras import (
+    KerasMultiLabelClassifier,
+    clear_compile_cache,
+    compile_cache_info,
+    multilabel_scorers,
+)
+from skmultilabel_keras.networks import NETWORKS
+
+RNG = np.random.default_rng(0)
+N_ROWS = 43  # so that folds differ in size, and the last batch is a small one
+TABLE = RNG.normal(size=(N_ROWS, 6)).astype(np.float32)
+Y = (TABLE[:, :3] + 0.5 * RNG.normal(size=(N_ROWS, 3)) > 0).astype(int)
+PICTURES = (255 * RNG.random((N_ROWS, 32, 32, 3))).astype(np.uint8)
+WORDS = np.array(["rain", "cat", "soup", "green", "red", "tea"])
+TEXTS = [" ".join(WORDS[row > 0.2]) for row in TABLE]
+
+MEMBERS = {"model__n_members": 3, "model__hidden_layer_sizes": (5,)}
+# The name, its rows, and parameters that make it small.
+CASES = {
+    "auto": ("auto", TABLE, {"model__hidden_layer_sizes": (5,)}),
+    "mlp": ("mlp", TABLE, {"model__hidden_layer_sizes": (5,), "model__dropout": 0.2}),
+    "mlp, sparse": ("mlp", sparse.csr_array(TABLE), {"model__hidden_layer_sizes": (5,)}),
+    "linear": ("linear", TABLE, {}),
+    "linear, sparse": ("linear", sparse.csr_array(TABLE), {}),
+    "ensemble": ("ensemble", TABLE, MEMBERS),
+    "ensemble, sparse": ("ensemble", sparse.csr_array(TABLE), MEMBERS),
+    "cnn": ("cnn", PICTURES, {"model__filters": (2, 3), "model__hidden_layer_sizes": (4,)}),
+    "cnn, gray": ("cnn", PICTURES[..., 0] / 255, {"model__filters": (2,)}),
+    "transfer": ("transfer", PICTURES, {"model__backbone_options": {"alpha": 0.35}}),
+    "text": ("text", TEXTS, {"model__embedding_dim": 4}),
+    "text, convolution": (
+        "text",
+        TEXTS,
+        {"model__embedding_dim": 4, "model__pooling": "convolution", "model__filters": 3},
+    ),
+}
+over_all = pytest.mark.parametrize("case", CASES)
+
+
+def classifier(case, **params):
+    name, _, small = CASES[case]
+    options = {"epochs": 2, "batch_size": 16, "random_state": 0}
+    return KerasMultiLabelClassifier(name, **options | small | params)
+
+
+def rows_of(case):
+    return CASES[case][1]
+
+
+def take(X, rows):
+    return [X[i] for i in rows] if isinstance(X, list) else X[rows]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return a function that gives the fitted classifier of a case, each fitted once."""
+    known = {}
+
+    def fit(case):
+        if case not in known:
+            known[case] = classifier(case).fit(rows_of(case), Y)
+        return known[case]
+
+    return fit
+
+
+def test_every_network_is_here():
+    assert {name for name, _, _ in CASES.values()} == set(NETWORKS)
+
+
+# Laws.
+
+
+@over_all
+def test_outputs(fitted, case):
+    clf, X = fitted(case), rows_of(case)
+    p = clf.predict_proba(X)
+    assert p.shape == Y.shape
+    assert p.dtype == np.float32
+    assert ((p >= 0) & (p <= 1)).all()
+    predicted = clf.predict(X)
+    assert predicted.dtype == Y.dtype
+    np.testing.assert_array_equal(predicted, p > 0.5)
+    assert set(clf.history_) == {"loss"}
+    assert np.isfinite(clf.history_["loss"]).all()
+
+
+@over_all
+def test_clones_agree_bit_by_bit_and_nothing_else_changes(fitted, case):
+    clf, X = fitted(case), rows_of(case)
+    params, state = clf.get_params(), np.random.get_state()[1].copy()
+    again = clone(clf).fit(X, Y)
+    assert again.history_ == clf.history_
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert repr(again.get_params()) == repr(params)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@over_all
+def test_a_pickle_predicts_alike_and_goes_on_alike(fitted, case, tmp_path):
+    clf, X = clone(fitted(case)).fit(rows_of(case), Y), rows_of(case)
+    joblib.dump(clf, tmp_path / "clf")
+    again = joblib.load(tmp_path / "clf")
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.predict_labels(take(X, range(5))) == clf.predict_labels(take(X, range(5)))
+    for one in (clf, again):
+        one.partial_fit(X, Y)
+    np.testing.assert_allclose(again.predict_proba(X), clf.predict_proba(X), rtol=1e-6)
+
+
+@over_all
+def test_predictions_do_not_depend_on_the_batch(fitted, case):
+    clf, X = fitted(case), rows_of(case)
+    parts = [clf.predict_proba(take(X, range(N_ROWS)[part])) for part in gen_batches(N_ROWS, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), clf.predict_proba(X), atol=1e-5)
+
+
+@over_all
+def test_predictions_are_those_of_the_keras_model(fitted, case):
+    clf, X = fitted(case), rows_of(case)
+    x = np.array(X, dtype=object) if isinstance(X, list) else X
+    x = x.toarray() if sparse.issparse(x) else x
+    logits = clf.model_(keras.ops.convert_to_tensor(x), training=False)
+    expected = keras.ops.convert_to_numpy(keras.ops.sigmoid(logits))
+    np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-5)
+
+
+@over_all
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"loss": "asymmetric"},
+        {"loss": "zlpr", "decision_rule": "top_k", "decision_rule__k": 2},
+        {"decision_rule": "example_f", "class_weight": "balanced"},
+        {"early_stopping": True, "metrics": ["f1_micro"], "monitor": "val_f1_micro"},
+    ],
+    ids=lambda params: "-".join(map(str, params.values())),
+)
+def test_losses_rules_and_validation(case, params):
+    X = rows_of(case)
+    clf = classifier(case, **params).fit(X, Y)
+    predicted = clf.predict(X)
+    assert np.isin(predicted, [0, 1]).all()
+    if "decision_rule__k" in params:
+        assert (predicted.sum(axis=1) == 2).all()
+    if "metrics" in params:
+        assert len(clf.history_["val_f1_micro"]) == clf.n_iter_
+
+
+@over_all
+def test_entries_of_weight_zero_and_missing_ones_have_no_effect(case):
+    X, known = rows_of(case), RNG.random(Y.shape) < 0.8
+    weight = known.astype(float)
+    clf = classifier(case).fit(X, Y, sample_weight=weight)
+    other = classifier(case).fit(X, np.where(known, Y, 1 - Y), sample_weight=weight)
+    np.testing.assert_array_equal(clf.predict_proba(X), other.predict_proba(X))
+    missing = classifier(case).fit(X, np.where(known, Y, np.nan))
+    assert np.isfinite(missing.predict_proba(X)).all()
+
+
+# The engine.
+
+
+@over_all
+def test_fits_go_through_a_shared_function(fitted, case):
+    assert fitted(case).engine_.name == "shared", fitted(case).engine_.reason
+
+
+@over_all
+def test_a_search_in_threads_is_traced_once_and_equals_a_serial_one(case):
+    X = rows_of(case)
+    grid = {"optimizer__learning_rate": [1e-3, 3e-3, 1e-2]}
+    found = []
+    clear_compile_cache()
+    for jobs in (1, 2):
+        before = compile_cache_info().traces
+        scorers = multilabel_scorers(["f1_micro", "neg_hamming_loss"])
+        search = GridSearchCV(
+            classifier(case), grid, scoring=scorers, refit="f1_micro", cv=KFold(2), n_jobs=jobs
+        )
+        with joblib.parallel_config("threading"):
+            search.fit(X, Y)
+        scores = {k: v for k, v in search.cv_results_.items() if "_test_" in k}
+        found.append((compile_cache_info().traces - before, scores, search.predict_proba(X)))
+    (traces, scores, p), (later, scores_2, p_2) = found
+    # One for training, and one for predictions where NumPy does not make them; and as many for what
+    # is computed once before training.
+    assert 1 <= traces <= (4 if CASES[case][0] in ("transfer", "text") else 2)
+    assert later == 0
+    for name in scores:
+        np.testing.assert_array_equal(scores[name], scores_2[name])
+    np.testing.assert_array_equal(p, p_2)
+
+
+# Those without random layers, or with them off.
+PLAIN = {"mlp": {"model__dropout": 0.0}, "ensemble": {"model__dropout": 0.0}}
+PLAIN |= {"ensemble, sparse": {"model__dropout": 0.0}, "text": {"model__dropout": 0.0}}
+PLAIN |= {"text, convolution": {"model__dropout": 0.0}}
+
+
+@over_all
+def test_weights_equal_those_of_keras_fit(case):
+    X, params = rows_of(case), PLAIN.get(case, {})
+    ours, keras_fit = (
+        classifier(case, engine=engine, **params).fit(X, Y) for engine in ("auto", "keras")
+    )
+    assert keras_fit.engine_.name == "keras"
+    for found, expected in zip(ours.model_.weights, keras_fit.model_.weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def resident_megabytes():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def growth(case):
+    """Return what a fit with predictions adds to this process, in MB."""
+    X = rows_of(case)
+
+    def fit(times):
+        for seed in range(times):
+            classifier(case, random_state=seed, epochs=1).fit(X, Y).predict_proba(X)
+        return resident_megabytes()
+
+    start = fit(64)
+    return (fit(128) - start) / 128  # twice from one sweep to the next
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux' /proc")
+@pytest.mark.parametrize("case", ["linear, sparse", "ensemble", "cnn", "text"])
+def test_memory_stays_flat(case):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        assert pool.submit(growth, case).result() < 0.05
