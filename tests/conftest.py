@@ -1,6 +1,9 @@
 """Shared fixtures: small data, quiet TensorFlow, the folder of real data."""
 
+import logging
 import os
+import pickle
+import random
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -43,3 +46,31 @@ def make_classifier():
         return KerasMultiLabelClassifier(**{**defaults, **params})
 
     return make
+
+
+@pytest.fixture
+def global_state():
+    """Return a function that returns what a fit must not change."""
+    import keras
+    import tensorflow as tf
+    from keras.src.backend.common import global_state as keras_globals
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import config
+
+    def current():
+        names = keras_globals.get_global_attribute("object_name_uids")
+        return {
+            "python": random.getstate(),
+            "numpy": pickle.dumps(np.random.get_state()),
+            "tensorflow seed": tf.random.get_global_generator().state.numpy().tolist(),
+            "tensorflow global seed": context.global_seed(),
+            "determinism": config.is_op_determinism_enabled(),
+            "eager": tf.config.functions_run_eagerly(),
+            "floatx": keras.config.floatx(),
+            "policy": keras.config.dtype_policy().name,
+            "names": dict(names or {}),
+            "environment": dict(os.environ),
+            "logging": logging.getLogger("tensorflow").level,
+        }
+
+    return current

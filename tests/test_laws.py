@@ -3,9 +3,7 @@
 import copy
 import gc
 import json
-import logging
 import os
-import pickle
 import random
 import subprocess
 import sys
@@ -15,7 +13,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -302,30 +299,8 @@ def test_order_of_rows_does_not_matter_in_one_batch(multilabel_data):
 # 7. No traces left.
 
 
-def global_state():
-    """Return what a fit must not change."""
-    from keras.src.backend.common import global_state as keras_globals
-    from tensorflow.python.eager import context
-    from tensorflow.python.framework import config
-
-    names = keras_globals.get_global_attribute("object_name_uids")
-    return {
-        "python": random.getstate(),
-        "numpy": pickle.dumps(np.random.get_state()),
-        "tensorflow seed": tf.random.get_global_generator().state.numpy().tolist(),
-        "tensorflow global seed": context.global_seed(),
-        "determinism": config.is_op_determinism_enabled(),
-        "eager": tf.config.functions_run_eagerly(),
-        "floatx": keras.config.floatx(),
-        "policy": keras.config.dtype_policy().name,
-        "names": dict(names or {}),
-        "environment": dict(os.environ),
-        "logging": logging.getLogger("tensorflow").level,
-    }
-
-
 @pytest.mark.parametrize("random_state", [0, None])
-def test_a_fit_leaves_no_traces(random_state, multilabel_data):
+def test_a_fit_leaves_no_traces(random_state, multilabel_data, global_state):
     X, Y = multilabel_data
     keras.layers.Dense(3)  # a name is counted
     before = global_state()
