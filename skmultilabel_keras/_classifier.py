@@ -708,7 +708,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     ) -> None:
         """Train the network, and keep the logs."""
         self._inform_loss(rows, validation)
-        check_pixels(self._network, rows.X)
+        for seen in (rows,) if validation is None else (rows, validation):
+            check_pixels(self._network, seen.X)
         if not go_on:
             self._set_scalers(rows)
             self._set_priors(rows)

@@ -696,3 +696,14 @@ def test_digits_by_the_features_of_a_network_for_photographs():
     clf = mobile(model__weights=weights, model__image_size=128, epochs=40).fit(X, y)
     assert clf.engine_.name == "shared"
     assert (clf.predict(X_test) == y_test).mean() > 0.9
+
+
+def test_a_copy_keeps_the_rate_of_the_backbone(make):
+    clf = make(model__trainable_layers=1, model__backbone_rate=0.2).fit(IMAGES, Y)
+    again = KerasMultiLabelClassifier(clf.model_, epochs=1, random_state=0).fit(IMAGES, Y)
+    assert again.model_.backbone_rate == 0.2
+
+
+def test_validation_rows_must_have_the_same_pixels(make):
+    with pytest.raises(ValueError, match=r"model__pixel_range"):
+        make().fit(IMAGES / 255.0, Y, validation_data=(IMAGES, Y))
