@@ -268,7 +268,7 @@ def test_network_ends_in_logits(pooling):
 
 
 BAD_PARAMETERS = {
-    "pooling": ("max", "'average', 'attention' and 'convolution'; got 'max'"),
+    "pooling": ("max", "'average', 'attention', 'convolution'; got 'max'"),
     "max_tokens": (2, "integer of at least 3; got 2"),
     "min_count": (0, "integer of at least 1; got 0"),
     "max_length": (12.5, "integer of at least 1; got 12.5"),

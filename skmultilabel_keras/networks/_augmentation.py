@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from skmultilabel_keras._validation import nearest_names
+from skmultilabel_keras.networks._checks import is_number
 from skmultilabel_keras.networks._layers import _random_bits
-from skmultilabel_keras.networks._tables import is_number
 
 # Random numbers for each image: flips along both axes, shifts along both, rotation, zoom,
 # brightness, contrast, saturation. How many are used has no effect on the others.

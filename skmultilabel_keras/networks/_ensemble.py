@@ -1,7 +1,7 @@
 """Many networks in one: members that share weights, trained and computed together.
 
 Owns: the ``ensemble`` network, its layers, and the model that trains on members.
-Does not own: the input and the checks that networks for tables share (``_tables``).
+Does not own: the input that networks for tables share (``_tables``), checks (``_checks``).
 
 Members share weight matrices as in BatchEnsemble, in the simplified form of TabM: what tells them
 apart is a scale of +1 or -1 for each input, biases, and an output layer of their own each. So the
@@ -40,17 +40,17 @@ import keras
 from keras import ops
 
 from skmultilabel_keras import losses
-from skmultilabel_keras.networks._initializers import LabelPrior
-from skmultilabel_keras.networks._layers import Dropout
-from skmultilabel_keras.networks._tables import (
+from skmultilabel_keras.networks._checks import (
+    check_counts,
+    check_dense,
     check_flags,
     check_number,
-    check_sizes,
     is_count,
     is_number,
-    resolve_activation,
-    table_input,
 )
+from skmultilabel_keras.networks._initializers import LabelPrior
+from skmultilabel_keras.networks._layers import Dropout
+from skmultilabel_keras.networks._tables import table_input
 
 _register = keras.saving.register_keras_serializable("skmultilabel_keras")
 
@@ -127,8 +127,9 @@ def ensemble(
     >>> network.output_shape
     (None, 2)
     """
-    activation = _check_ensemble(n_members, hidden_layer_sizes, activation, dropout, l2)
-    check_flags(prior_bias=prior_bias)
+    check_counts(n_members=n_members)
+    activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
+    check_number("l2", l2)
     share = _resolve_share(share_weights, is_sparse=meta.get("X_sparse_", False))
     inputs, x = table_input(meta, standardize=standardize)
     for number, units in enumerate(map(int, hidden_layer_sizes)):
@@ -461,15 +462,3 @@ def _resolve_share(share_weights: bool | None, *, is_sparse: bool) -> bool:
             "scaled for each member; got True. Pass X.toarray() to share weights."
         )
     return bool(share_weights)
-
-
-def _check_ensemble(
-    n_members: Any, hidden_layer_sizes: Any, activation: Any, dropout: Any, l2: Any
-) -> Any:
-    """Return the activation's function; raise for illegal values."""
-    if not is_count(n_members):
-        raise ValueError(f"model__n_members must be an integer of at least 1; got {n_members!r}.")
-    check_sizes("hidden_layer_sizes", hidden_layer_sizes)
-    check_number("dropout", dropout, below=1)
-    check_number("l2", l2)
-    return resolve_activation(activation)

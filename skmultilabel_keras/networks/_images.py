@@ -1,36 +1,36 @@
 """The convolutional network for images.
 
-Owns: ``cnn``, the checks of image shapes, the dense layers that stand behind features of images.
-Does not own: networks that were trained elsewhere (``_transfer``), random changes of images
-(``_augmentation``).
+Owns: ``cnn``, pooling, the checks of image shapes.
+Does not own: dense layers (``_dense``), networks that were trained elsewhere (``_transfer``),
+random changes of images (``_augmentation``).
 
 Images are rows of shape (height, width) or (height, width, channels), of any numeric dtype.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from skmultilabel_keras.networks._augmentation import augmentation_layer
-from skmultilabel_keras.networks._initializers import LabelPrior
-from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
-from skmultilabel_keras.networks._tables import (
+from skmultilabel_keras.networks._checks import (
+    check_choice,
+    check_counts,
+    check_dense,
     check_flags,
-    check_number,
-    check_sizes,
     is_count,
-    resolve_activation,
 )
+from skmultilabel_keras.networks._dense import dense_head
+from skmultilabel_keras.networks._layers import FeatureScaler
 
 # Blocks are added while what comes out has so many pixels at least along its smaller side.
 _SMALLEST_SIDE = 4
 _FIRST_FILTERS, _MOST_FILTERS = 32, 256
 
-_POOLINGS = {
+POOLINGS = {
     "flatten": keras.layers.Flatten,
     "average": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
@@ -105,15 +105,13 @@ def cnn(
     (None, 2)
     """
     height, width, _ = image_shape(meta, "cnn")
-    for name, value in {"kernel_size": kernel_size, "pool_size": pool_size}.items():
-        if not is_count(value):
-            raise ValueError(f"model__{name} must be an integer of at least 1; got {value!r}.")
+    check_counts(kernel_size=kernel_size, pool_size=pool_size)
     kernel_size, pool_size = int(kernel_size), int(pool_size)
     blocks = _read_blocks(filters, min(height, width), pool_size)
     _check_size(height, width, len(blocks), pool_size)
-    check_choice("pooling", pooling, _POOLINGS)
+    check_choice("pooling", pooling, POOLINGS)
     check_flags(standardize=standardize, batch_normalization=batch_normalization)
-    activation = resolve_activation(activation)
+    activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     inputs = keras.Input(meta["X_shape_"][1:])
     x = with_channels(inputs)
     if standardize:
@@ -138,35 +136,7 @@ def cnn(
 
 def pool(x: Any, pooling: str) -> Any:
     """Return features of shape (n, n_features) for what convolutions made of images."""
-    return _POOLINGS[pooling]()(x)
-
-
-def dense_head(
-    x: Any,
-    meta: Mapping[str, Any],
-    *,
-    hidden_layer_sizes: Sequence[int],
-    activation: Any,
-    dropout: float,
-    prior_bias: bool,
-) -> Any:
-    """Return the logits that dense layers make of features; parameters as in :func:`cnn`.
-
-    Raises
-    ------
-    ValueError
-        For parameters out of range.
-    """
-    check_sizes("hidden_layer_sizes", hidden_layer_sizes)
-    check_number("dropout", dropout, below=1)
-    check_flags(prior_bias=prior_bias)
-    activation = resolve_activation(activation)
-    for units in map(int, hidden_layer_sizes):
-        x = Dropout(dropout)(x) if dropout else x
-        x = keras.layers.Dense(units, activation=activation)(x)
-    x = Dropout(dropout)(x) if dropout else x
-    bias = LabelPrior() if prior_bias else "zeros"
-    return keras.layers.Dense(meta["n_units_"], bias_initializer=bias, name="logits")(x)
+    return POOLINGS[pooling]()(x)
 
 
 def image_shape(meta: Mapping[str, Any], network: str) -> tuple[int, int, int]:
@@ -200,14 +170,6 @@ def with_channels(inputs: Any) -> Any:
     if len(inputs.shape) == 4:
         return inputs
     return keras.layers.Reshape((*inputs.shape[1:], 1))(inputs)
-
-
-def check_choice(name: str, value: Any, legal: Iterable[str]) -> None:
-    """Raise unless a parameter of a network has one of its legal values."""
-    if not isinstance(value, str) or value not in legal:
-        raise ValueError(
-            f"model__{name} must be one of {', '.join(map(repr, legal))}; got {value!r}."
-        )
 
 
 def _read_blocks(filters: Any, side: int, pool_size: int) -> list[list[int]]:

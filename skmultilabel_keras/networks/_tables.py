@@ -1,20 +1,24 @@
 """Networks for rows of features: tables, dense or sparse.
 
-Owns: ``mlp`` and ``linear``, the input that networks for tables share, the checks of parameters.
-Does not own: layers (``_layers``), members (``_ensemble``), which names networks go by (the package
-itself).
+Owns: ``mlp`` and ``linear``, the input that networks for tables share.
+Does not own: layers (``_layers``), outputs (``_dense``), members (``_ensemble``), which names
+networks go by (the package itself).
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
-from skmultilabel_keras.networks._initializers import LabelPrior
+from skmultilabel_keras.networks._checks import (
+    check_choice,
+    check_dense,
+    check_flags,
+    check_number,
+)
+from skmultilabel_keras.networks._dense import logits_layer
 from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
 
 _NORMALIZATIONS = {
@@ -78,15 +82,10 @@ def mlp(
     >>> mlp({"X_shape_": (5, 3), "n_units_": 2}, hidden_layer_sizes=(8,)).output_shape
     (None, 2)
     """
-    check_sizes("hidden_layer_sizes", hidden_layer_sizes)
-    activation = resolve_activation(activation)
-    check_number("dropout", dropout, below=1)
+    activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     check_number("l2", l2)
-    check_flags(residual=residual, prior_bias=prior_bias)
-    if normalization is not None and normalization not in _NORMALIZATIONS:
-        raise ValueError(
-            f"model__normalization must be 'batch', 'layer' or None; got {normalization!r}."
-        )
+    check_flags(residual=residual)
+    check_choice("normalization", normalization, (*_NORMALIZATIONS, None))
     inputs, x = table_input(meta, standardize=standardize)
     penalty = keras.regularizers.L2(float(l2)) if l2 else None
     for number, units in enumerate(map(int, hidden_layer_sizes)):
@@ -96,13 +95,7 @@ def mlp(
             x = Dropout(dropout)(x)
         if residual and number:
             x = keras.layers.Add()([x, _of_size(before, units, penalty)])
-    outputs = keras.layers.Dense(
-        meta["n_units_"],
-        bias_initializer=LabelPrior() if prior_bias else "zeros",
-        kernel_regularizer=penalty,
-        name="logits",
-    )(x)
-    return keras.Model(inputs, outputs)
+    return keras.Model(inputs, logits_layer(meta, prior_bias=prior_bias, penalty=penalty)(x))
 
 
 def linear(
@@ -145,49 +138,6 @@ def table_input(meta: Mapping[str, Any], *, standardize: bool) -> tuple[Any, Any
     inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
     x = FeatureScaler(shift=not is_sparse, name="scaler")(inputs) if standardize else inputs
     return inputs, keras.layers.Flatten()(x) if len(inputs.shape) > 2 else x
-
-
-def check_sizes(name: str, sizes: Any) -> None:
-    """Raise unless ``sizes`` is a sequence of whole numbers of at least 1."""
-    if not isinstance(sizes, (tuple, list, np.ndarray)) or not all(is_count(n) for n in sizes):
-        raise ValueError(
-            f"model__{name} must be a tuple or list of integers of at least 1; got {sizes!r}."
-        )
-
-
-def check_number(name: str, value: Any, *, below: float = np.inf) -> None:
-    """Raise unless ``value`` is a number of at least 0, below a bound."""
-    if not is_number(value) or not 0 <= value < below:
-        bounds = "of at least 0" if below == np.inf else f"in [0, {below:g})"
-        raise ValueError(f"model__{name} must be a number {bounds}; got {value!r}.")
-
-
-def check_flags(**flags: Any) -> None:
-    """Raise unless all values are True or False."""
-    for name, value in flags.items():
-        if not isinstance(value, (bool, np.bool_)):
-            raise ValueError(f"model__{name} must be True or False; got {value!r}.")
-
-
-def resolve_activation(activation: Any) -> Any:
-    """Return the function of one of Keras' names; anything that can be called is one itself."""
-    try:
-        return keras.activations.get(activation)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            "model__activation must be the name of one of Keras' activations, such as 'relu', "
-            f"'selu' or 'tanh', or a function; got {activation!r}."
-        ) from error
-
-
-def is_count(value: Any) -> bool:
-    """Tell whether this is a whole number of at least 1."""
-    return isinstance(value, numbers.Integral) and is_number(value) and int(value) >= 1
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether this is a real number, which a truth value is not."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _hidden(x: Any, units: int, activation: Any, normalization: str | None, penalty: Any) -> Any:

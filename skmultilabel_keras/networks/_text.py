@@ -26,15 +26,14 @@ import numpy as np
 
 from skmultilabel_keras._documents import read_vectors
 from skmultilabel_keras._tensorflow.words import N_RESERVED
-from skmultilabel_keras.networks._initializers import LabelPrior
-from skmultilabel_keras.networks._layers import Dropout
-from skmultilabel_keras.networks._tables import (
+from skmultilabel_keras.networks._checks import (
+    check_choice,
+    check_counts,
+    check_dense,
     check_flags,
-    check_number,
     check_sizes,
-    is_count,
-    resolve_activation,
 )
+from skmultilabel_keras.networks._dense import dense_head
 from skmultilabel_keras.networks._text_layers import (
     AttentionPooling,
     MaxOverText,
@@ -194,10 +193,8 @@ def text(
     check_counts(**counts, min_count=min_count, ngrams=ngrams)
     check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1)
     check_sizes("kernel_sizes", kernel_sizes)
-    check_sizes("hidden_layer_sizes", hidden_layer_sizes)
-    check_number("dropout", dropout, below=1)
-    check_flags(trainable_vectors=trainable_vectors, prior_bias=prior_bias)
-    activation = resolve_activation(activation)
+    check_flags(trainable_vectors=trainable_vectors)
+    activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     _check_pooling(pooling, ngrams, kernel_sizes)
     encoder = TextEncoder.learn(
         meta, max_tokens=max_tokens, min_count=min_count, max_length=max_length, ngrams=ngrams
@@ -219,31 +216,21 @@ def text(
         x = _convolve(x, words, int(filters), kernel_sizes)
     elif pooling == "tfidf":
         x = keras.layers.Activation(activation)(x)
-    for units in map(int, hidden_layer_sizes):
-        x = keras.layers.Dense(units, activation=activation)(Dropout(dropout)(x) if dropout else x)
-    outputs = keras.layers.Dense(
-        meta["n_units_"], bias_initializer=LabelPrior() if prior_bias else "zeros", name="logits"
-    )(Dropout(dropout)(x) if dropout else x)
+    outputs = dense_head(
+        x,
+        meta,
+        hidden_layer_sizes=hidden_layer_sizes,
+        activation=activation,
+        dropout=dropout,
+        prior_bias=prior_bias,
+    )
     network = keras.Model(words, outputs, name="network")
     texts = keras.Input((), dtype="string", name="texts")
     return keras.Model(texts, network(encoder(texts)))
 
 
-def check_counts(*, at_least: int = 1, **values: Any) -> None:
-    """Raise unless all values are whole numbers of at least ``at_least``."""
-    for name, value in values.items():
-        if not is_count(value) or value < at_least:
-            raise ValueError(
-                f"model__{name} must be an integer of at least {at_least}; got {value!r}."
-            )
-
-
 def _check_pooling(pooling: Any, ngrams: int, kernel_sizes: Sequence[int]) -> None:
-    if pooling not in _POOLINGS:
-        raise ValueError(
-            "model__pooling must be one of 'tfidf', 'average', 'attention' and 'convolution'; got "
-            f"{pooling!r}."
-        )
+    check_choice("pooling", pooling, _POOLINGS)
     if pooling == "convolution" and ngrams > 1:
         raise ValueError(
             "model__ngrams must be 1 for model__pooling='convolution', whose kernels look at "

@@ -26,15 +26,10 @@ from skmultilabel_keras.networks._backbones import (
     find_application,
     preprocessing_of,
 )
-from skmultilabel_keras.networks._images import (
-    check_choice,
-    dense_head,
-    image_shape,
-    pool,
-    with_channels,
-)
+from skmultilabel_keras.networks._checks import check_choice, check_dense, is_count, is_number
+from skmultilabel_keras.networks._dense import dense_head
+from skmultilabel_keras.networks._images import POOLINGS, image_shape, pool, with_channels
 from skmultilabel_keras.networks._layers import FeatureScaler
-from skmultilabel_keras.networks._tables import is_count, is_number
 
 _MODES = ("tf", "torch", "caffe", "none")
 
@@ -127,9 +122,10 @@ def transfer(
     >>> transfer(meta, backbone_options={"alpha": 0.35}).output_shape
     (None, 2)
     """
-    check_choice("pooling", pooling, ("average", "max", "flatten"))
+    check_choice("pooling", pooling, POOLINGS)
     if not is_number(backbone_rate) or not 0 < backbone_rate <= 1:
         raise ValueError(f"model__backbone_rate must be a number in (0, 1]; got {backbone_rate!r}.")
+    activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     # All values of a network that is restored are put in place afterwards.
     saved = None if meta.get("is_restored_", False) else weights
     found = _find_backbone(meta, backbone, saved, backbone_options, _read_size(image_size))
