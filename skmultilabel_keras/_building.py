@@ -32,7 +32,6 @@ from skmultilabel_keras._parameters import (
 )
 from skmultilabel_keras.networks import (
     FeatureScaler,
-    FineTuned,
     LabelPrior,
     is_for_text,
     resolve_network,
@@ -187,8 +186,6 @@ def copy_model(model: keras.Model) -> keras.Model:
             f"This {type(model).__name__} cannot be copied for the fit: Keras makes a plain "
             f"{type(twin).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
         )
-    if isinstance(model, FineTuned):  # Keras copies layers and weights alone
-        twin.backbone_rate = model.backbone_rate
     if model.compiled:
         options = compile_arguments(model)
         options["optimizer"] = _renewed(model.optimizer)

@@ -70,7 +70,7 @@ from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hoo
 from skmultilabel_keras._validation import check_features, check_sample_weight
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
-from skmultilabel_keras.networks import check_pixels, is_for_text
+from skmultilabel_keras.networks import BackboneInput, is_for_text
 
 # Share of the rows that early stopping watches where no share is given, as in scikit-learn.
 _EARLY_STOPPING_SPLIT = 0.1
@@ -300,7 +300,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         # A network is kept as what it was built from and the values of its variables: that works
         # for losses, metrics and layers that Keras' own format does not know.
         state = dict(super().__getstate__())
-        for name in ("_functions", "_preparation", "model_"):
+        for name in ("_functions", "_pixels", "_preparation", "model_"):
             state.pop(name, None)
         network = state.pop("_network", None)
         if network is not None:
@@ -363,7 +363,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
             if not go_on:
                 self._build(rows)
-            rows = self._prepare(rows)
+            rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
@@ -420,7 +420,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
                 self._build(rows)
-            rows = self._prepare(rows)
+            rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             if self.decision_rule_ is not None and self.decision_rule_.learns:
                 raise ValueError(
@@ -450,7 +450,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
             self._build(rows)
-            rows = self._prepare(rows)
+            rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             self._set_scalers(rows)
             self._set_priors(replace(rows, y=self._reading.encode(rows.y, self.n_labels_)))
@@ -537,11 +537,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         check = check_documents if self._text_input else check_features
         return check(self, X, reset=reset, min_samples=min_samples)
 
-    def _prepare(self, rows: Rows) -> Rows:
-        """Return rows with what the trained part of the network takes, made once for a fit."""
-        if self._preparation is None:
-            return rows
-        return replace(rows, X=self._preparation.prepare(rows.X))
+    def _prepare(self, X: Any) -> Any:
+        """Return what the trained part of the network takes, made once for all rows."""
+        if self._pixels is not None:
+            self._pixels.check(X)
+        return X if self._preparation is None else self._preparation.prepare(X)
 
     def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray:
         """Return weights of rows that hold those of their classes."""
@@ -638,6 +638,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with isolated_build(self._seed):
             self.model_ = build_network(model, meta, params, in_place=in_place)
             self._preparation, self._network = split_network(self.model_)
+            self._pixels = next(
+                (layer for layer in self._network.layers if isinstance(layer, BackboneInput)), None
+            )
             self._reading: Reading = compile_network(
                 self._network, model, params, meta, self._targets()
             )
@@ -708,8 +711,6 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     ) -> None:
         """Train the network, and keep the logs."""
         self._inform_loss(rows, validation)
-        for seen in (rows,) if validation is None else (rows, validation):
-            check_pixels(self._network, seen.X)
         if not go_on:
             self._set_scalers(rows)
             self._set_priors(rows)
@@ -795,8 +796,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 f"got {type(data).__name__}."
             )
         X, y, weight = data if len(data) == 3 else (*data, None)
-        rows = self._prepare(self._read_rows(X, y, weight, reset=False))
-        rows = replace(rows, y=self._reading.encode(rows.y, self.n_labels_))
+        rows = self._read_rows(X, y, weight, reset=False)
+        y = self._reading.encode(rows.y, self.n_labels_)
+        rows = replace(rows, X=self._prepare(rows.X), y=y)
         return rows.with_mean_weight_one()
 
     def _set_scalers(self, rows: Rows) -> None:
@@ -929,12 +931,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
         options, callbacks = self._prediction_options(call)
-        X = self._read_features(X, reset=False)
-        if self._preparation is not None:
-            X = self._preparation.prepare(X)
         return predict_outputs(
             self._functions,
-            X,
+            self._prepare(self._read_features(X, reset=False)),
             self._reading.n_units,
             batch_size=options.get("batch_size"),
             callbacks=callbacks,

@@ -98,11 +98,13 @@ def read_vectors(path: Any, places: Mapping[str, int], dim: int) -> tuple[np.nda
             word, _, numbers = line.rstrip().partition(" ")
             if number == 1:
                 if _is_header(word, numbers):
+                    _check_length(path, number, int(numbers), dim)
                     continue
                 _parse(path, number, numbers, dim)  # whatever the word, the file must fit
             row = places.get(word)
-            if row is not None and row not in found:
-                found[row] = _parse(path, number, numbers, dim)
+            if row is None or row in found or (number > 1 and numbers.count(" ") >= dim):
+                continue  # the last: a word with spaces, of which this is the start
+            found[row] = _parse(path, number, numbers, dim)
     if not found:
         raise ValueError(
             f"model__vectors must be a file with vectors for words of X; none of the {len(places)} "
@@ -176,13 +178,17 @@ def _is_header(word: str, numbers: str) -> bool:
     return word.isdecimal() and numbers.isdecimal()
 
 
-def _parse(path: Any, line: int, numbers: str, dim: int) -> np.ndarray:
-    found = numbers.split()
-    if len(found) != dim:
+def _check_length(path: Any, line: int, length: int, dim: int) -> None:
+    if length != dim:
         raise ValueError(
             f"model__vectors must be a file with model__embedding_dim={dim} numbers behind each "
-            f"word; line {line} of {str(path)!r} has {len(found)}."
+            f"word; line {line} of {str(path)!r} has {length}."
         )
+
+
+def _parse(path: Any, line: int, numbers: str, dim: int) -> np.ndarray:
+    found = numbers.split()
+    _check_length(path, line, len(found), dim)
     try:
         vector = np.array(found, dtype=np.float32)
     except ValueError:

@@ -207,18 +207,19 @@ def _count_entries(
     rows: Rows, weight: np.ndarray | None, n_units: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weight of the rows that do not have each label or class, and of those that do."""
-    y = rows.y[rows.index]
-    weight = np.ones(len(rows)) if weight is None else weight[rows.index]
-    if y.ndim == 1:
-        ones = np.bincount(y, weight, minlength=n_units)
-        return weight.sum() - ones, ones
-    if weight.ndim == 2:
+    zeros, ones = np.zeros(n_units), np.zeros(n_units)
+    step = block_length((0, n_units))  # so that no copy of all targets is made
+    for start in range(0, len(rows), step):
+        block = rows.index[start : start + step]
+        y, w = rows.y[block], np.ones(len(block)) if weight is None else weight[block]
+        if y.ndim == 1 or (w.ndim == 1 and sparse.issparse(y)):
+            found = np.bincount(y, w, minlength=n_units) if y.ndim == 1 else w @ y
+            zeros, ones = zeros + w.sum() - found, ones + found
+            continue
         y = y.toarray() if sparse.issparse(y) else y
-        return (weight * (y == 0)).sum(axis=0), (weight * (y == 1)).sum(axis=0)
-    if sparse.issparse(y):
-        ones = weight @ y
-        return weight.sum() - ones, ones
-    return weight @ (y == 0), weight @ (y == 1)
+        w = w if w.ndim == 2 else w[:, np.newaxis]
+        zeros, ones = zeros + np.sum(w * (y == 0), axis=0), ones + np.sum(w * (y == 1), axis=0)
+    return zeros, ones
 
 
 def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

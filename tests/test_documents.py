@@ -110,9 +110,17 @@ def test_vectors_of_words(name, head, ending, tmp_path):
         assert dict(zip(rows.tolist(), vectors.tolist(), strict=True)) == {4: [1, 2.5], 9: [5, 6]}
 
 
+def test_words_with_spaces_are_not_mistaken_for_their_starts(tmp_path):
+    path = write(tmp_path / "vectors.txt", "a 0 0\nthe end 1 2\nthe 3 4\n")
+    vectors, rows = read_vectors(path, PLACES, 2)
+    assert rows.tolist() == [4]
+    assert vectors.tolist() == [[3, 4]]
+
+
 BAD_FILES = {
     "other length": ("the 1 2 3\n", "embedding_dim=2 .* line 1 of .* has 3"),
     "other length of an unknown word": ("a 1\nthe 1 2\n", "line 1 of .* has 1"),
+    "header": ("4 3\nthe 1 2 3\n", "embedding_dim=2 .* line 1 of .* has 3"),
     "short line": ("a 1 2\nthe 1\n", "line 2 of .* has 1"),
     "no numbers": ("a 1 2\nthe x 2\n", "finite numbers .* line 2 of .* has 'x 2'"),
     "not finite": ("the nan 2\n", "finite numbers .* line 1 of"),

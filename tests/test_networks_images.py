@@ -118,6 +118,7 @@ BAD = {
     ),
     "channels first": ({"X_shape_": (5, 3, 32, 32)}, {}, r"channels come first.*moveaxis"),
     "too small": ({}, {"filters": (4, 4, 4, 4)}, "8 x 8 pixels.*4 block.*need at least 16 x 16"),
+    "one pixel": ({"X_shape_": (5, 1, 1)}, {}, "at least 2 x 2. Lower model__pool_size"),
     "pooled away": ({}, {"filters": (4,), "pool_size": 9}, "model__pool_size=9"),
     "no filters": ({}, {"filters": ()}, r"model__filters must be.*got \(\)"),
     "filters": ({}, {"filters": (4, 0)}, r"model__filters must be.*got \(4, 0\)"),
@@ -144,6 +145,18 @@ BAD = {
 def test_bad_input(meta, params, message):
     with pytest.raises(ValueError, match=message):
         cnn({"X_shape_": (5, 8, 8, 3), "n_units_": 2, **meta}, **params)
+
+
+def test_images_with_more_channels_than_pixels_along_a_side():
+    assert cnn({"X_shape_": (9, 5, 5, 200), "n_units_": 2}).output_shape == (None, 2)
+
+
+def test_an_empty_augmentation_is_none():
+    names = [
+        type(layer).__name__
+        for layer in cnn({"X_shape_": (5, 8, 8, 3), "n_units_": 2}, augmentation={}).layers
+    ]
+    assert "Augmentation" not in names
 
 
 def test_an_error_leaves_the_estimator_as_it_was():

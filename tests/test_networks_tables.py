@@ -83,7 +83,7 @@ BAD = {
     "hidden_layer_sizes": [5, (0,), (2.5,), ("8",), (True,), None, "ab"],
     "activation": ["rellu", 3],
     "dropout": [-0.1, 1, "a", None, True, np.nan],
-    "normalization": ["bach", True, 1],
+    "normalization": ["bach", True, 1, ["batch"]],
     "residual": ["yes", 1, None],
     "l2": [-1, "a", None, np.inf, np.nan, True],
     "prior_bias": [1, None, "no"],

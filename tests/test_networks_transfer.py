@@ -20,6 +20,7 @@ from skmultilabel_keras import (
 from skmultilabel_keras._heads import output_activation
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras.networks import (
+    Augmentation,
     BackboneInput,
     FineTuned,
     FrozenFeatures,
@@ -408,7 +409,7 @@ def test_the_rate_survives_saving(make, tmp_path):
     clf.model_.save(tmp_path / "tuned.keras")
     loaded = keras.models.load_model(tmp_path / "tuned.keras")
     assert isinstance(loaded, FineTuned)
-    assert loaded.backbone_rate == 0.5
+    assert loaded.get_layer("backbone").rate == 0.5
     X = IMAGES.astype(np.float32)
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), clf.model_.predict(X, verbose=0))
 
@@ -622,6 +623,15 @@ def two_inputs():
     return keras.Model([a, b], keras.layers.Add()([a, b]))
 
 
+def two_outputs():
+    image = keras.Input((32, 32, 3))
+    return keras.Model(image, [keras.layers.Conv2D(2, 3)(image), keras.layers.Flatten()(image)])
+
+
+def gray_backbone():
+    return build_backbone(channels=1)
+
+
 BAD = {
     "rank 2": ({"X_shape_": (5, 784)}, {}, r"model='transfer' takes images"),
     "channels": ({"X_shape_": (5, 32, 32, 4)}, {}, r"takes images of 3 channel.*X\[..., :3\]"),
@@ -632,6 +642,7 @@ BAD = {
     "no name": ({}, {"backbone": 3}, "model__backbone must be.*got 3"),
     "module": ({}, {"backbone": "vgg16"}, "model__backbone must be the name"),
     "option": ({}, {"backbone_options": {"alfa": 1}}, "'alfa', which MobileNetV2 does not take"),
+    "option's name": ({}, {"backbone_options": {1: 2}}, "has 1, which MobileNetV2 does not take"),
     "settled": ({}, {"backbone_options": {"weights": None}}, "must not have 'weights'"),
     "value": ({}, {"backbone_options": {"alpha": "a"}}, "cannot be built for images of 32 x 32"),
     "options": ({}, {"backbone_options": 0.35}, "model__backbone_options must be a dict"),
@@ -648,6 +659,16 @@ BAD = {
     "pooling": ({}, {"pooling": "avg"}, "model__pooling must be one of 'flatten', 'average'"),
     "model": ({}, {"backbone": build_backbone}, "model__preprocessing must say"),
     "inputs": ({}, {"backbone": two_inputs}, "must have one input of images"),
+    "outputs": (
+        {},
+        {"backbone": two_outputs, "preprocessing": "tf"},
+        "must have one output; got a .* with 2",
+    ),
+    "gray": (
+        {"X_shape_": (5, 8, 8)},
+        {"backbone": gray_backbone, "preprocessing": "torch"},
+        r"takes three colours; this one takes 1 channel\(s\). Take 'tf'",
+    ),
     "its size": (
         {},
         {"backbone": build_backbone, "image_size": 9, "preprocessing": "tf"},
@@ -701,9 +722,41 @@ def test_digits_by_the_features_of_a_network_for_photographs():
 def test_a_copy_keeps_the_rate_of_the_backbone(make):
     clf = make(model__trainable_layers=1, model__backbone_rate=0.2).fit(IMAGES, Y)
     again = KerasMultiLabelClassifier(clf.model_, epochs=1, random_state=0).fit(IMAGES, Y)
-    assert again.model_.backbone_rate == 0.2
+    assert again.model_.get_layer("backbone").rate == 0.2
 
 
 def test_validation_rows_must_have_the_same_pixels(make):
     with pytest.raises(ValueError, match=r"model__pixel_range"):
         make().fit(IMAGES / 255.0, Y, validation_data=(IMAGES, Y))
+
+
+def test_rows_to_predict_must_have_the_same_pixels(make):
+    clf = make().fit(IMAGES / 255.0, Y)
+    assert clf.predict_proba(IMAGES[:0] / 255.0).shape == (0, Y.shape[1])
+    for again in (clf, pickle.loads(pickle.dumps(clf))):
+        with pytest.raises(ValueError, match=r"uint8 pixels from .* model__pixel_range=\(0, 1\)"):
+            again.predict(IMAGES)
+
+
+RESTLESS = {
+    "dropout": lambda x: keras.layers.Dropout(0.5)(x),
+    "augmentation": lambda x: Augmentation(flip="horizontal")(x),
+    "moving statistics": lambda x: keras.layers.BatchNormalization(scale=False, center=False)(x),
+    "nested": lambda x: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Dropout(0.5)])(x),
+}
+
+
+@pytest.mark.parametrize("name", RESTLESS)
+def test_what_changes_in_training_is_not_frozen(name):
+    inputs = keras.Input((8, 8, 3))
+    features = FrozenFeatures()(keras.layers.Flatten()(RESTLESS[name](inputs)))
+    network = keras.Model(inputs, keras.layers.Dense(2)(features))
+    with pytest.raises(ValueError, match=r"must be the same in each epoch.*InferenceMode"):
+        split_at_features(network)
+
+
+def test_moving_statistics_that_are_frozen_may_come_before_features():
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.BatchNormalization(trainable=False)(inputs)
+    features = FrozenFeatures()(keras.layers.Flatten()(x))
+    assert split_at_features(keras.Model(inputs, keras.layers.Dense(2)(features))) is not None

@@ -12,7 +12,8 @@ activation: their outputs are logits.
 them as they are, any other one batch by batch as dense rows. A function that takes text (see
 :func:`takes_text`) finds the texts to learn from in ``documents_``; :meth:`TextEncoder.learn` does.
 ``is_restored_`` is True where a pickle is loaded: all weights are set afterwards, and files of
-weights need not be there.
+weights need not be there. Then there are no ``documents_`` either, but the ``vocabulary_`` of the
+fit, which :meth:`TextEncoder.learn` takes.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from skmultilabel_keras.networks._text_layers import (
     TextEncoder,
     WordVectors,
 )
-from skmultilabel_keras.networks._transfer import check_pixels, transfer
+from skmultilabel_keras.networks._transfer import transfer
 
 __all__ = [
     "NETWORKS",
@@ -67,7 +68,6 @@ __all__ = [
     "MemberMean",
     "TextEncoder",
     "WordVectors",
-    "check_pixels",
     "cnn",
     "ensemble",
     "is_for_text",

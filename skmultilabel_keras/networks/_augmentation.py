@@ -189,14 +189,16 @@ _AUGMENTATIONS = tuple(
 )
 
 
-def augmentation_layer(augmentation: Any) -> Augmentation:
-    """Return the layer for a network's parameter ``augmentation``.
+def augmentation_layer(augmentation: Any) -> Augmentation | None:
+    """Return the layer for a network's parameter ``augmentation``, None if nothing is changed.
 
     Raises
     ------
     ValueError
         For anything that is no mapping of the layer's arguments, and for values out of range.
     """
+    if augmentation is None:
+        return None
     if not isinstance(augmentation, Mapping):
         raise ValueError(
             "model__augmentation must be None or a dict of "
@@ -209,7 +211,7 @@ def augmentation_layer(augmentation: Any) -> Augmentation:
                 f"{nearest_names(str(name), _AUGMENTATIONS)}"
             )
     try:
-        return Augmentation(**augmentation)
+        return Augmentation(**augmentation) if augmentation else None
     except ValueError as error:
         raise ValueError(f"model__augmentation: {error}") from error
 

@@ -15,6 +15,9 @@ import keras
 
 from skmultilabel_keras._compat import is_plain
 
+# Pixels may overshoot their range, after interpolation say: by this share of its width.
+_OVERSHOOT = 0.5
+
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
 class BackboneInput(keras.layers.Layer):
@@ -75,6 +78,31 @@ class BackboneInput(keras.layers.Layer):
             images, data_format="channels_last", mode=self.preprocessing
         )
 
+    def check(self, X: Any) -> None:
+        """Raise if rows cannot hold the pixels that the layer takes them for.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, height, width) or (n, height, width, channels)
+            The rows.
+
+        Raises
+        ------
+        ValueError
+            If values are far out of the range of pixels.
+        """
+        if not len(X):
+            return
+        black, white = self.pixel_range
+        low, high = float(X.min()), float(X.max())
+        margin = _OVERSHOOT * abs(white - black)
+        if low < min(black, white) - margin or high > max(black, white) + margin:
+            raise ValueError(
+                f"X holds {X.dtype} pixels from {low:g} to {high:g}, but the network takes "
+                f"model__pixel_range=({black:g}, {white:g}) for black and white. Give the range of "
+                "the pixels as model__pixel_range, or scale them."
+            )
+
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the prepared images."""
         return (input_shape[0], *self.size, self.channels)
@@ -97,6 +125,8 @@ class InferenceMode(keras.layers.Layer):
     ----------
     network : keras.Model
         The network, which may be trained all the same.
+    rate : float, default=1.0
+        Its learning rate in a :class:`FineTuned` model, as a share of that of the other layers.
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
 
@@ -107,9 +137,10 @@ class InferenceMode(keras.layers.Layer):
     1.0
     """
 
-    def __init__(self, network: keras.Model, **kwargs: Any) -> None:
+    def __init__(self, network: keras.Model, rate: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.network = network
+        self.rate = rate
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -123,7 +154,7 @@ class InferenceMode(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what :meth:`from_config` needs."""
         network = keras.saving.serialize_keras_object(self.network)
-        return {**super().get_config(), "network": network}
+        return {**super().get_config(), "network": network, "rate": self.rate}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InferenceMode:
@@ -170,29 +201,21 @@ class FrozenFeatures(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
 class FineTuned(keras.Model):
-    """A model whose layer "backbone" is trained at a lower rate than the others.
+    """A model in which networks inside :class:`InferenceMode` are trained at a rate of their own.
 
-    After each step of the optimizer, the weights of the backbone go back by a share of what they
-    were moved: with any optimizer and any schedule this is what a lower learning rate of theirs
-    does.
-
-    Attributes
-    ----------
-    backbone_rate : float
-        Learning rate of the backbone, as a share of the others'.
+    After each step of the optimizer, their weights go back by a share of what they were moved: with
+    any optimizer and any schedule this is what a lower learning rate of theirs does.
     """
 
-    backbone_rate: float = 1.0
-
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Do a training step of ``keras.Model``, and hold the backbone back."""
+        """Do a training step of ``keras.Model``, and hold back what learns at a lower rate."""
         before = [keras.ops.copy(variable.value) for variable in self.trainable_variables]
         logs = super().train_step(data)
         self.hold_back(before)
         return logs
 
     def hold_back(self, before: Sequence[Any]) -> None:
-        """Undo a share of what an update did to the backbone.
+        """Undo a share of what an update did to networks with a lower rate.
 
         Parameters
         ----------
@@ -204,28 +227,23 @@ class FineTuned(keras.Model):
         ValueError
             For an optimizer with averages of the weights, which were taken before this.
         """
+        rates = {
+            id(variable): layer.rate
+            for layer in self.layers
+            if isinstance(layer, InferenceMode)
+            for variable in layer.trainable_variables
+        }
         if getattr(self.optimizer, "use_ema", False):
+            rate = min(rates.values(), default=1.0)
             raise ValueError(
                 "optimizer__use_ema must be False for layers of the backbone that learn at a lower "
-                f"rate, model__backbone_rate={self.backbone_rate}: the averages would not be those "
-                "of its weights. Leave it out, or set model__backbone_rate=1."
+                f"rate, model__backbone_rate={rate}: the averages would not be those of its "
+                "weights. Leave it out, or set model__backbone_rate=1."
             )
-        held = {id(variable) for variable in self.get_layer("backbone").trainable_variables}
         for variable, old in zip(self.trainable_variables, before, strict=True):
-            if id(variable) in held:
-                variable.assign(old + (variable.value - old) * self.backbone_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the configuration, with the rate."""
-        return {**super().get_config(), "backbone_rate": self.backbone_rate}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> FineTuned:
-        """Return the model that :meth:`get_config` describes."""
-        kept = {name: value for name, value in config.items() if name != "backbone_rate"}
-        model = super().from_config(kept, custom_objects=custom_objects)
-        model.backbone_rate = config["backbone_rate"]
-        return model
+            rate = rates.get(id(variable), 1.0)
+            if rate != 1:
+                variable.assign(old + (variable.value - old) * rate)
 
 
 def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
@@ -253,13 +271,29 @@ def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model] |
     if _leads_round(network.outputs[0], features):
         return None
     before = keras.Model(network.inputs[0], features)
+    _check_frozen(before)
+    return before, keras.Model(features, network.outputs[0])
+
+
+def _check_frozen(before: keras.Model) -> None:
+    """Raise if what a network computes changes in training, or from one time to the next."""
     if before.trainable_variables:
         path = before.trainable_variables[0].path
         raise ValueError(
             f"What comes before FrozenFeatures must not be trained, but the weights {path!r} are. "
             "Set trainable = False on its layers, or leave FrozenFeatures out."
         )
-    return before, keras.Model(features, network.outputs[0])
+    for layer in before.layers:
+        if isinstance(layer, InferenceMode):
+            continue
+        for part in layer._flatten_layers():
+            moves = isinstance(part, keras.layers.BatchNormalization) and part.trainable
+            if moves or getattr(part, "seed_generator", None) is not None:
+                raise ValueError(
+                    "What comes before FrozenFeatures must be the same in each epoch, but the "
+                    f"layer {part.name!r} acts otherwise in training. Put the network that it "
+                    "belongs to into InferenceMode, or leave FrozenFeatures out."
+                )
 
 
 def _leads_round(output: Any, features: Any) -> bool:

@@ -152,6 +152,11 @@ def copy_backbone(model: keras.Model, weights: Any) -> keras.Model:
             "model__backbone must have one input of images, of shape (n, height, width, channels); "
             f"got a {type(model).__name__} with {_input_shapes(model)}."
         )
+    if len(model.outputs) != 1:
+        raise ValueError(
+            f"model__backbone must have one output; got a {type(model).__name__} with "
+            f"{len(model.outputs)}. Pass keras.Model(model.inputs, model.outputs[0]), say."
+        )
     try:
         twin = keras.models.clone_model(model)
         twin.set_weights(model.get_weights())
@@ -220,7 +225,7 @@ def _check_options(
         if key not in legal:
             raise ValueError(
                 f"model__backbone_options has {key!r}, which {name} does not take. "
-                f"{nearest_names(key, legal)}"
+                f"{nearest_names(str(key), legal)}"
             )
 
 

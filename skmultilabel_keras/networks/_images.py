@@ -108,7 +108,7 @@ def cnn(
     check_counts(kernel_size=kernel_size, pool_size=pool_size)
     kernel_size, pool_size = int(kernel_size), int(pool_size)
     blocks = _read_blocks(filters, min(height, width), pool_size)
-    _check_size(height, width, len(blocks), pool_size)
+    _check_size(height, width, blocks, pool_size)
     check_choice("pooling", pooling, POOLINGS)
     check_flags(standardize=standardize, batch_normalization=batch_normalization)
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
@@ -116,8 +116,9 @@ def cnn(
     x = with_channels(inputs)
     if standardize:
         x = FeatureScaler(name="scaler")(x)
-    if augmentation is not None:
-        x = augmentation_layer(augmentation)(x)
+    change = augmentation_layer(augmentation)
+    if change is not None:
+        x = change(x)
     for block in blocks:
         for n_filters in map(int, block):
             x = _convolve(x, n_filters, kernel_size, activation, normalize=batch_normalization)
@@ -156,11 +157,10 @@ def image_shape(meta: Mapping[str, Any], network: str) -> tuple[int, int, int]:
             "say, or take model='mlp'."
         )
     height, width, channels = (*shape[1:], 1)[:3]
-    if channels > min(height, width):
+    if len(shape) == 4 and height in (1, 3, 4) and height < min(width, channels):
         raise ValueError(
-            f"model={network!r} takes images of shape (n, height, width, channels), with fewer "
-            f"channels than pixels along a side; got shape {shape}. If the channels come first, "
-            "pass numpy.moveaxis(X, 1, -1)."
+            f"model={network!r} takes images of shape (n, height, width, channels); got shape "
+            f"{shape}. It seems that channels come first: pass numpy.moveaxis(X, 1, -1)."
         )
     return height, width, channels
 
@@ -190,14 +190,15 @@ def _read_blocks(filters: Any, side: int, pool_size: int) -> list[list[int]]:
     )
 
 
-def _check_size(height: int, width: int, n_blocks: int, pool_size: int) -> None:
+def _check_size(height: int, width: int, blocks: Sequence[Any], pool_size: int) -> None:
     """Raise if pooling leaves nothing of an image."""
-    least = pool_size**n_blocks
+    least = pool_size ** len(blocks)
     if min(height, width) < least:
+        fewer = "Give model__filters fewer entries, lower" if len(blocks) > 1 else "Lower"
         raise ValueError(
-            f"model='cnn' got images of {height} x {width} pixels, but {n_blocks} block(s) with "
-            f"model__pool_size={pool_size} need at least {least} x {least}. Give model__filters "
-            "fewer entries, lower model__pool_size, or enlarge the images."
+            f"model='cnn' got images of {height} x {width} pixels, but {len(blocks)} block(s) with "
+            f"model__pool_size={pool_size} need at least {least} x {least}. {fewer} "
+            "model__pool_size, or enlarge the images."
         )
 
 

@@ -1,6 +1,6 @@
 """Networks on top of one that was trained elsewhere.
 
-Owns: ``transfer``, and the check that pixels are in the range that it takes them for.
+Owns: ``transfer``.
 Does not own: backbones and their weights (``_backbones``), layers (``_backbone_layers``).
 """
 
@@ -32,9 +32,7 @@ from skmultilabel_keras.networks._images import POOLINGS, image_shape, pool, wit
 from skmultilabel_keras.networks._layers import FeatureScaler
 
 _MODES = ("tf", "torch", "caffe", "none")
-
-# Pixels may overshoot their range, after interpolation say: by this share of its width.
-_OVERSHOOT = 0.5
+_OF_COLOURS = ("torch", "caffe")  # these have a mean for each
 
 
 def transfer(
@@ -132,18 +130,19 @@ def transfer(
     is_trained = _freeze(found.network, trainable_layers)
     inputs = keras.Input(meta["X_shape_"][1:])
     x = with_channels(inputs)
-    if augmentation is not None:
-        x = augmentation_layer(augmentation)(x)
+    change = augmentation_layer(augmentation)
+    if change is not None:
+        x = change(x)
     x = BackboneInput(
         found.size,
         found.channels,
         _read_range(pixel_range, meta.get("X_dtype_", np.float32)),
-        _read_preprocessing(preprocessing, backbone),
+        _read_preprocessing(preprocessing, backbone, found.channels),
         name="pixels",
     )(x)
-    x = InferenceMode(found.network, name="backbone")(x)
+    x = InferenceMode(found.network, rate=float(backbone_rate), name="backbone")(x)
     x = pool(x, pooling) if len(x.shape) == 4 else keras.layers.Flatten()(x)
-    if not is_trained and augmentation is None:
+    if not is_trained and change is None:
         x = FrozenFeatures(name="features")(x)
     outputs = dense_head(
         x,
@@ -153,40 +152,8 @@ def transfer(
         dropout=dropout,
         prior_bias=prior_bias,
     )
-    if not is_trained or backbone_rate == 1:
-        return keras.Model(inputs, outputs)
-    model = FineTuned(inputs, outputs)
-    model.backbone_rate = float(backbone_rate)
-    return model
-
-
-def check_pixels(network: keras.Model, X: Any) -> None:
-    """Raise if a network takes pixels for something else than they are.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Any network; nothing is checked without a :class:`BackboneInput`.
-    X : ndarray of shape (n, ...)
-        The rows that it is trained on.
-
-    Raises
-    ------
-    ValueError
-        If values are far out of the range of pixels.
-    """
-    layers = [layer for layer in network.layers if isinstance(layer, BackboneInput)]
-    if not layers:
-        return
-    black, white = layers[0].pixel_range
-    low, high = float(X.min()), float(X.max())
-    margin = _OVERSHOOT * (white - black)
-    if low < black - margin or high > white + margin:
-        raise ValueError(
-            f"X holds {X.dtype} pixels from {low:g} to {high:g}, but the network takes "
-            f"model__pixel_range=({black:g}, {white:g}) for black and white. Give the range of the "
-            "pixels as model__pixel_range."
-        )
+    kind = FineTuned if is_trained and backbone_rate != 1 else keras.Model
+    return kind(inputs, outputs)
 
 
 class _Backbone(NamedTuple):
@@ -290,10 +257,15 @@ def _read_range(pixel_range: Any, dtype: Any) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def _read_preprocessing(preprocessing: Any, backbone: Any) -> str:
+def _read_preprocessing(preprocessing: Any, backbone: Any, channels: int) -> str:
     """Return what becomes of pixels before they reach the backbone."""
     if preprocessing is not None:
         check_choice("preprocessing", preprocessing, _MODES)
+        if preprocessing in _OF_COLOURS and channels != 3:
+            raise ValueError(
+                f"model__preprocessing={preprocessing!r} is for backbones that take three colours; "
+                f"this one takes {channels} channel(s). Take 'tf' or 'none'."
+            )
         return str(preprocessing)
     if isinstance(backbone, str):
         return preprocessing_of(find_application(backbone)) or "none"
