@@ -1,11 +1,11 @@
 """The example on film posters runs, in a small size."""
 
-import os
 import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from resources import real_file
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 POSTERS = "movie_posters_2k.npz"
@@ -28,11 +28,8 @@ def test_without_posters_the_way_out_is_told(posters, monkeypatch, tmp_path, fol
 
 @pytest.mark.slow
 def test_posters(posters, capsys):
-    path = Path(os.environ.get("SKMLK_DATA", "")) / POSTERS
-    if "SKMLK_DATA" not in os.environ or not path.is_file():
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
-        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
+    real_file(POSTERS)
+    real_file(posters.WEIGHTS)
     posters.main(n_train=400, n_test=200, epochs=(4, 12), image_size=(96, 64))
     first, *_, shares, cnn, transfer = capsys.readouterr().out.splitlines()
     assert first == "400 training posters, 200 test posters, 25 genres"

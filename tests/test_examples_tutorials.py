@@ -1,6 +1,5 @@
 """The examples of the founding tutorials run, in a small size, and say what is right."""
 
-import os
 import re
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from resources import real_file
 
 from skmultilabel_keras import KerasMultiLabelClassifier
 
@@ -23,11 +23,7 @@ def load_example(monkeypatch):
 @pytest.fixture
 def needs_data():
     """Skip the test where there is no MNIST."""
-    path = Path(os.environ.get("SKMLK_DATA", "")) / "mnist.npz"
-    if "SKMLK_DATA" not in os.environ or not path.is_file():
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
-        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
+    real_file("mnist.npz")
 
 
 # Shapes.

@@ -1,9 +1,7 @@
 """The eight laws that the estimator keeps, over many shapes, containers and values."""
 
 import copy
-import gc
 import json
-import os
 import random
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from resources import needs_proc, resident_megabytes
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
@@ -337,13 +336,8 @@ def test_objects_of_the_caller_stay_untouched(multilabel_data):
 # 8. Flat memory.
 
 
-def resident_megabytes():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux' /proc")
+@needs_proc
 def test_fitting_again_and_again_does_not_grow_the_process(multilabel_data):
     """Keras' own fit grows by some 5 MB each time."""
     X, Y = multilabel_data
@@ -351,7 +345,6 @@ def test_fitting_again_and_again_does_not_grow_the_process(multilabel_data):
     def fit_and_predict(times):
         for _ in range(times):
             tiny_classifier(early_stopping=True, model__dropout=0.1).fit(X, Y).predict_proba(X)
-        gc.collect()
         return resident_megabytes()
 
     start = fit_and_predict(50)  # the allocator settles

@@ -1,14 +1,10 @@
 """What is promised of every built-in network: a table of cases, and each promise over all of it."""
 
-import gc
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-
 import joblib
 import keras
 import numpy as np
 import pytest
+from resources import in_new_process, needs_proc, resident_megabytes
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
@@ -229,12 +225,6 @@ def test_weights_equal_those_of_keras_fit(case):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
-def resident_megabytes():
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def growth(case):
     """Return what a fit with predictions adds to this process, in MB."""
     X = rows_of(case)
@@ -249,11 +239,9 @@ def growth(case):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux' /proc")
+@needs_proc
 @pytest.mark.parametrize(
     "case", ["auto", "linear, sparse", "ensemble", "ensemble, sparse", "cnn", "transfer", "text"]
 )
 def test_memory_stays_flat(case):
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        assert pool.submit(growth, case).result() < 0.05
+    assert in_new_process(growth, case) < 0.05

@@ -1,6 +1,5 @@
 """The ensemble network: members in one network, trained on the mean of their losses."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from resources import real_file
 from scipy import sparse, special
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -572,11 +572,7 @@ def test_without_data_the_way_out_is_told(example, monkeypatch, tmp_path, folder
 @pytest.mark.slow
 def test_an_ensemble_beats_a_single_network_on_emotions(example, capsys):
     """Of half as many members, on one shuffle; the user guide has the figures of all."""
-    path = Path(os.environ.get("SKMLK_DATA", "")) / FILE
-    if "SKMLK_DATA" not in os.environ or not path.is_file():
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
-        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
+    real_file(FILE)
     example.main(n_splits=3, seeds=[0], n_members=8)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ["mlp", "ensemble"]

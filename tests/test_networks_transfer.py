@@ -2,13 +2,13 @@
 
 import importlib
 import inspect
-import os
 import pickle
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from resources import real_file
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -694,14 +694,7 @@ def test_bad_input(meta, params, message):
 
 
 def read_mnist(n_train, n_test):
-    folder = Path(os.environ.get("SKMLK_DATA") or "")
-    path, weights = folder / "mnist.npz", folder / "weights" / MOBILE_WEIGHTS
-    if not (os.environ.get("SKMLK_DATA") and path.exists() and weights.exists()):
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path} or no {weights}.")
-        pytest.skip(
-            f"There is no {path} or no {weights}; set SKMLK_DATA to the folder of real data."
-        )
+    path, weights = real_file("mnist.npz"), real_file(f"weights/{MOBILE_WEIGHTS}")
     with np.load(path) as z:
         train = z["x_train"][:n_train], z["y_train"][:n_train]
         test = z["x_test"][:n_test], z["y_test"][:n_test]

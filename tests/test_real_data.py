@@ -3,11 +3,9 @@
 All are slow; they read the folder that SKMLK_DATA names, and are skipped where there is none.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from resources import real_file
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -25,12 +23,7 @@ pytestmark = pytest.mark.slow
 
 def read_rows(name):
     """Return features and indicator as CSR, and the rows of the original split."""
-    folder = os.environ.get("SKMLK_DATA")
-    path = Path(folder or "", f"{name}.npz")
-    if not (folder and path.exists()):
-        if os.environ.get("SKMLK_REQUIRE_DATA") == "1":
-            pytest.fail(f"SKMLK_REQUIRE_DATA=1, but there is no {path}.")
-        pytest.skip(f"There is no {path}; set SKMLK_DATA to the folder of real data.")
+    path = real_file(f"{name}.npz")
     with np.load(path, allow_pickle=False) as z:
         X, y = (
             sparse.csr_array(

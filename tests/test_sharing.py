@@ -3,19 +3,16 @@
 Law 6 (clones agree bit by bit) in threads, processes and with a cold cache; law 8 (flat memory).
 """
 
-import gc
-import multiprocessing
-import os
 import signal
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import joblib
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from resources import in_new_process, needs_proc, resident_megabytes
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -278,15 +275,6 @@ def test_ctrl_c_is_heard_in_the_middle_of_compiled_epochs():
 # Law 8.
 
 
-def resident_megabytes():
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux' /proc")
-
-
 def grown_by_one_architecture():
     """Return the growth of this process, in MB a fit."""
 
@@ -321,5 +309,4 @@ def grown_by_many_architectures():
 )
 def test_memory_stays_bounded(grown, limit):
     """In a process of its own: what other tests left behind goes or is used again in between."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(grown).result() <= limit
+    assert in_new_process(grown) <= limit
