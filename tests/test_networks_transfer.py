@@ -667,7 +667,7 @@ BAD = {
     "gray": (
         {"X_shape_": (5, 8, 8)},
         {"backbone": gray_backbone, "preprocessing": "torch"},
-        r"takes three colours; this one takes 1 channel\(s\). Take 'tf'",
+        r"take three colours; this one takes 1 channel\(s\). Take 'tf'",
     ),
     "its size": (
         {},
