@@ -193,6 +193,8 @@ LOSSES = {
         from_logits=True, reduction="mean_with_sample_weight"
     ),
     "squares": keras.losses.MeanSquaredError,
+    "dice": keras.losses.Dice,
+    "tversky": keras.losses.Tversky,
     "function": lambda: soft_f1_of_the_user,
     "name": lambda: "mse",
 }

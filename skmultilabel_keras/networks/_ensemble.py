@@ -59,6 +59,9 @@ _register = keras.saving.register_keras_serializable("skmultilabel_keras")
 _HIDDEN_GAIN = 1 / math.sqrt(3)
 _OUTPUT_GAIN = 0.1
 
+# Losses of Keras' that look at all rows of a batch together.
+_OVER_ROWS = ("Dice", "Tversky")
+
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
@@ -428,7 +431,9 @@ def _is_mean_of_rows(loss: Any) -> bool:
     kind = type(loss)
     ours = kind in losses.LOSSES.values() and kind is not losses.SoftF1
     known = ours or (
-        isinstance(loss, keras.losses.Loss) and getattr(keras.losses, kind.__name__, None) is kind
+        isinstance(loss, keras.losses.Loss)
+        and getattr(keras.losses, kind.__name__, None) is kind
+        and kind.__name__ not in _OVER_ROWS
     )
     return known and loss.reduction in _MEANS
 
