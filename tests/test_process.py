@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import joblib
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -219,3 +220,52 @@ def test_a_limited_loky_worker_fits_what_its_parent_fits(multilabel_data):
     for threads, y_score in results:
         assert threads == (1, 1)
         assert np.array_equal(y_score, wanted)
+
+
+_SCHEDULES = keras.optimizers.schedules
+_WARM_UP = _SCHEDULES.CosineDecay(1e-4, 9, warmup_target=1e-3, warmup_steps=3)
+
+ON_ONE_THREAD = {
+    "plain": {},
+    "validation": {"validation_split": 0.2},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 2},
+    "warm-up": {"optimizer__learning_rate": _WARM_UP},
+    "steps": {"optimizer__learning_rate": _SCHEDULES.PiecewiseConstantDecay([2], [1e-3, 1e-4])},
+    "warm-up and validation": {
+        "optimizer__learning_rate": _WARM_UP,
+        "validation_split": 0.2,
+    },
+    "own steps": {"optimizer": "nadam", "validation_split": 0.2},
+    "xla": {"jit_compile": True, "validation_split": 0.2},
+    "ensemble": {"model": "ensemble", "validation_split": 0.2},
+    "cnn": {"model": "cnn", "validation_split": 0.2},
+}
+
+
+def _fit_on_one_thread(parameters, X, Y):
+    if parameters.get("model") == "cnn":
+        X = np.tile(X[:, :1, None], (1, 9, 9))
+    estimator = KerasMultiLabelClassifier(random_state=0, epochs=3).set_params(**parameters)
+    history = estimator.fit(X, Y).history_
+    return history, estimator.predict_proba(X).shape
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """A process in which TensorFlow has one thread of each kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            patch.setenv(name, "1")
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            yield pool
+
+
+@pytest.mark.parametrize("case", ON_ONE_THREAD)
+def test_no_fit_waits_for_a_second_thread(one_thread, multilabel_data, case):
+    """A conditional within the executor of one thread hung where there was no other one."""
+    X, Y = multilabel_data
+    waiting = one_thread.apply_async(_fit_on_one_thread, (ON_ONE_THREAD[case], X, Y))
+    history, shape = waiting.get(timeout=120)
+
+    assert shape == Y.shape
+    assert np.isfinite(history.get("val_loss", history["loss"])).all()

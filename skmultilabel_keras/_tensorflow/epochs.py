@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import tensorflow as tf
@@ -20,8 +21,15 @@ from skmultilabel_keras._tensorflow.steps import Batch, Steps
 _NUMBER = tf.TensorSpec((), tf.int32)
 _ROWS = tf.TensorSpec((None,), tf.int32)
 
+# What the executor of one thread hands to another one and waits for, in vain if there is none.
+_CONDITIONALS = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
+
 # From the hyperparameters' tensors to the steps, for as long as the graph is built.
 MakeSteps = Callable[[dict[str, Any]], AbstractContextManager[Steps]]
+
+
+class NeedsThreadsError(Exception):
+    """A function that the executor of one thread cannot run."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,11 @@ def trace_epochs(
         What batches are like: those of training and, if there are any, of evaluation.
     one_thread : bool
         Whether operations run one after the other in the calling thread; see README.md.
+
+    Raises
+    ------
+    NeedsThreadsError
+        If one thread cannot run them.
     """
     train, test = layouts if len(layouts) == 2 else (layouts[0], None)
 
@@ -141,7 +154,10 @@ def trace_epochs(
     if test is not None:
         signature += [test.signature(), _ROWS, _NUMBER, _ROWS]
     with executor(one_thread=one_thread):
-        return tf.function(run, autograph=False).get_concrete_function(*signature)
+        function = tf.function(run, autograph=False).get_concrete_function(*signature)
+    if one_thread and _has_conditionals(function):
+        raise NeedsThreadsError
+    return function
 
 
 def trace_steps(
@@ -184,6 +200,13 @@ def trace_steps(
     return function.get_concrete_function(*signature)
 
 
+def _has_conditionals(function: Any) -> bool:
+    """Tell whether a function or one that it calls runs some operations on a condition only."""
+    graph = function.graph.as_graph_def()
+    nodes = (part.node_def for part in graph.library.function)
+    return any(node.op in _CONDITIONALS for node in chain(graph.node, *nodes))
+
+
 def executor(*, one_thread: bool) -> AbstractContextManager[Any]:
     """Return a block in which functions are traced and run by the executor that suits them."""
     if not one_thread:
@@ -202,20 +225,21 @@ def _evaluate(
     counts: Any,
 ) -> dict[str, Any]:
     """Return the logs of an evaluation after an epoch, zeros where there is none."""
+    nothing = steps.evaluation_logs(steps.evaluation_state(state))
+    names = sorted(nothing)
 
-    def evaluate() -> dict[str, Any]:
+    # A loop of one round or none: a conditional waits for a thread that there may not be.
+    def evaluate(rounds: Any, *_: Any) -> tuple[Any, ...]:
         start = steps.begin_evaluation(state)
         first, last = tf.constant(0), counts[epoch]
-        return steps.evaluation_logs(
-            _loop(steps.evaluate, start, layout, data, rows, first, last, batch_size)
-        )
+        end = _loop(steps.evaluate, start, layout, data, rows, first, last, batch_size)
+        found = steps.evaluation_logs(end)
+        return (rounds + 1, *(found[name] for name in names))
 
-    def skip() -> dict[str, Any]:
-        logs = steps.evaluation_logs(steps.evaluation_state(state))
-        return {name: tf.zeros_like(value) for name, value in logs.items()}
-
-    found = tf.cond(counts[epoch] > 0, evaluate, skip)
-    return {f"val_{name}": value for name, value in found.items()}
+    skipped = (tf.zeros_like(nothing[name]) for name in names)
+    wanted = tf.cast(counts[epoch] > 0, tf.int32)
+    found = _while(lambda rounds, *_: rounds < wanted, evaluate, (tf.constant(0), *skipped))[1:]
+    return {f"val_{name}": value for name, value in zip(names, found, strict=True)}
 
 
 def _loop(

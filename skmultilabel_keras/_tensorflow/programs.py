@@ -18,7 +18,12 @@ import tensorflow as tf
 
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
 from skmultilabel_keras._tensorflow.engine import is_light
-from skmultilabel_keras._tensorflow.epochs import BatchLayout, trace_epochs, trace_steps
+from skmultilabel_keras._tensorflow.epochs import (
+    BatchLayout,
+    NeedsThreadsError,
+    trace_epochs,
+    trace_steps,
+)
 from skmultilabel_keras._tensorflow.flat_optimizer import FlatOptimizer, NotFlatError
 from skmultilabel_keras._tensorflow.pace import Pace
 from skmultilabel_keras._tensorflow.specification import find_hyperparameters
@@ -57,9 +62,10 @@ class Program:
 
 
 class _Shared(NamedTuple):
-    """What fits share: a function, and its pace for batch sizes of training and evaluation."""
+    """What fits share: a function, what runs it, and its pace by sizes of batches."""
 
     function: Any
+    one_thread: bool
     paces: defaultdict[tuple[int, int], Pace]
 
 
@@ -92,23 +98,27 @@ def shared_program(
     values = find_hyperparameters(model)
     shapes = {name: value.shape for name, value in values.items()}
     variables = state_variables(model)
-    one_thread = is_light(model)
     state = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
 
     def make_epochs() -> _Shared:
         COMPILE_CACHE.count_trace()
-        trace = partial(
-            trace_epochs,
-            state=state,
-            hyperparameters=shapes,
-            layouts=layouts,
-            one_thread=one_thread,
-        )
-        try:
-            function = trace(partial(stateless_steps, model, flat=FlatOptimizer.of(model)))
-        except NotFlatError:
-            function = trace(partial(stateless_steps, model))
-        return _Shared(function, defaultdict(Pace))
+        flat = FlatOptimizer.of(model)
+        one_thread = is_light(model)
+        while True:
+            try:
+                function = trace_epochs(
+                    partial(stateless_steps, model, flat=flat),
+                    state=state,
+                    hyperparameters=shapes,
+                    layouts=layouts,
+                    one_thread=one_thread,
+                )
+            except NotFlatError:
+                flat = None
+            except NeedsThreadsError:
+                one_thread = False
+            else:
+                return _Shared(function, one_thread, defaultdict(Pace))
 
     def make_full_batches() -> Any:
         COMPILE_CACHE.count_trace()
@@ -130,7 +140,7 @@ def shared_program(
         variables,
         state=[],
         values={name: tf.constant(value) for name, value in values.items()},
-        one_thread=one_thread,
+        one_thread=epochs.one_thread,
         # A step through XLA takes another time.
         pace=Pace() if jit_compile else epochs.paces[batch_size, evaluation_size],
     )
