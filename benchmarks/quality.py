@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from tqdm import tqdm
 
@@ -71,6 +72,7 @@ class Results:
 
     path: Path
     last: dict[Cell, Row] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.RLock)
 
     @property
     def rows(self) -> list[Row]:
@@ -87,13 +89,12 @@ class Results:
 
     def add(self, row: Row) -> None:
         """Append a row, at once, so that an interrupted run loses only the cells in progress."""
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with self.lock, self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-            if is_new:
+            if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-        self.last[read_key(row)] = row
+            self.last[read_key(row)] = row
 
     def drop(self, unwanted: Callable[[Row], bool]) -> None:
         """Write the file anew without some rows, and without those that were replaced."""
@@ -114,8 +115,9 @@ class Results:
 
     def _is_too_slow(self, cell: Cell) -> bool:
         """Return whether the peer ran over time in another fold or seed of the same data."""
-        rows = list(self.last.items())  # another thread may add one
-        return any(row["status"] == OVER_TIME and done[:2] == cell[:2] for done, row in rows)
+        with self.lock:
+            slow = [done for done, row in self.last.items() if row["status"] == OVER_TIME]
+        return any(done[:2] == cell[:2] for done in slow)
 
 
 def read_key(row: Row) -> Cell:
@@ -142,30 +144,34 @@ def _is_same(data: str, peer: str) -> bool:
 
 def run(results: Results, cells: Iterable[Cell], options: argparse.Namespace) -> None:
     """Run the cells that have no result yet, side by side, each on a core of its own."""
-    due = [cell for cell in cells if not results.has(cell, options.tuning, options.retry)]
+
+    def is_due(cell: Cell) -> bool:
+        return not results.has(cell, options.tuning, options.retry)
+
+    def work(cell: Cell) -> Row | None:
+        # A cell before may have run over time on the same data.
+        if not options.retry and not is_due(cell):
+            return None
+        row = compute_cell(cell, options)
+        results.add(row)
+        return row
+
+    due = [cell for cell in cells if is_due(cell)]
     with tqdm(total=len(due), unit="cell", disable=options.quiet) as bar:
-        skip = None if options.retry else results.has
-        for row in compute(due, options, skip):
+        for row in compute(work, due, options.jobs):
             if row is not None:
-                results.add(row)
                 bar.set_postfix_str(f"{row['data']}, {row['peer']}: {row['status'][:40]}")
             bar.update()
 
 
 def compute(
-    cells: Sequence[Cell], options: argparse.Namespace, skip: Callable | None = None
+    work: Callable[[Cell], Row | None], cells: Sequence[Cell], n_jobs: int
 ) -> Iterator[Row | None]:
-    """Yield the rows of cells as they end; None for cells that have become needless meanwhile."""
-    cores = sorted(_list_cores())[: options.jobs]
+    """Yield what becomes of cells as they end, as many at a time as there are cores for them."""
+    cores = sorted(_list_cores())[:n_jobs]
     free: SimpleQueue[int] = SimpleQueue()
     for core in cores:
         free.put(core)
-
-    def work(cell: Cell) -> Row | None:
-        if skip is not None and skip(cell, options.tuning, options.retry):
-            return None
-        return compute_cell(cell, options)
-
     pool = ThreadPoolExecutor(len(cores), initializer=lambda: _pin(free.get()))
     try:
         for future in as_completed([pool.submit(work, cell) for cell in cells]):
@@ -216,7 +222,8 @@ def check(results: Results, cells: Sequence[Cell], options: argparse.Namespace) 
         print("There are no finished cells to check.", file=sys.stderr)
         return 1
     different = 0
-    for row in tqdm(compute(chosen, options), total=len(chosen), disable=options.quiet):
+    rows = compute(partial(compute_cell, options=options), chosen, options.jobs)
+    for row in tqdm(rows, total=len(chosen), disable=options.quiet):
         before = results.last[read_key(row)]
         unequal = [name for name in SCORES if not _agree(before.get(name, ""), row.get(name, ""))]
         if row["status"] != OK or unequal:
@@ -233,7 +240,7 @@ def _agree(before: object, after: object) -> bool:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = partial(parser.add_argument)
+    add = parser.add_argument
     add("--data", nargs="+", choices=DATA, metavar="NAME", help=", ".join(DATA))
     add("--peers", nargs="+", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
     add("--list", choices=(DEVELOPMENT, CONFIRMATION, "all"), default="all", help="which sets")

@@ -103,6 +103,8 @@ class Summary:
     def describe(self, data: str, peer: str) -> str:
         """Return "" where a peer finished a set, or what became of it."""
         statuses = self.cells(data, peer)["status"]
+        if not len(statuses):
+            return "not run"
         bad = [status for status in statuses if status != OK]
         if bad:
             return min(bad, key=len)
