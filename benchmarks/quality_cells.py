@@ -11,6 +11,7 @@ inner cross-validation gives to rows which the classifier was not fitted to.
 from __future__ import annotations
 
 import gc
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -71,7 +72,11 @@ class Cell(NamedTuple):
 
 
 def run_cell(cell: tuple, tuning: bool, quick: bool, limit: float) -> dict[str, Any]:
-    """Return what a cell measured; inner folds are left out where they would take too long."""
+    """Return what a cell measured; inner folds are left out where they would take too long.
+
+    This needs a process of its own, which it makes silent.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow logs on import, whatever it is told
     start = time.perf_counter()
     cell, split = Cell(*cell), load_fold(cell[0], *cell[2:], quick)
     peer, kind = PEERS[cell.peer], "dense" if isinstance(split.X_train, np.ndarray) else "sparse"
