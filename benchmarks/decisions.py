@@ -24,7 +24,7 @@ from run import ENVIRONMENT
 from timing import Settings
 
 if TYPE_CHECKING:
-    from quality import Quality
+    from decision_parts import Quality
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "decisions.md"
 QUICK = "**A smoke run: sizes are cut, and the figures mean nothing.**"
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start = time.perf_counter()
         try:
             # Parts share networks, so they run in one process.
-            results = getattr(import_module("quality"), name)(settings)
+            results = getattr(import_module("decision_parts"), name)(settings)
         except Exception:  # must not cost the other parts
             traceback.print_exc()
             continue

@@ -1,372 +1,294 @@
-"""How good decisions are, on real data: losses, rules, tuned thresholds.
+"""Compare multi-label classifiers on real data: ``python benchmarks/quality.py``.
 
-Owns: the data sets and their splits, the settings of networks, what is scored.
-Does not own: the command and the tables (``decisions``), ratios of time (``run``).
+Owns: the command, which cells are run, and the file of results, from which a run goes on.
+Does not own: what a cell measures (``quality_cells``), the page (``quality_report``).
 
-Whatever is chosen, from thresholds to the number of labels in a row, is chosen on training rows;
-held-out rows are scored only.
+Needs the extra "bench", and the data sets in the folder that ``SKMLK_DATA`` names.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
 import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+import random
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from queue import SimpleQueue
+from typing import Any
 
-import numpy as np
-from scipy import sparse
-from scipy.special import logit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
 
-from names import LOGISTIC, OURS
-from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
-from skmultilabel_keras.decision_rules import (
-    AtLeastOne,
-    CostThreshold,
-    ExampleF,
-    SubsetAccuracy,
-    Threshold,
-    TopK,
+from datasets import CONFIRMATION, DATA, DEVELOPMENT
+from fresh import call_fresh
+from quality_cells import (
+    COLUMNS,
+    FAILED,
+    OK,
+    OVER_TIME,
+    SCORES,
+    UNTUNED,
+    Cell,
 )
-from skmultilabel_keras.losses import LOSSES
-from skmultilabel_keras.metrics import f1_score, multilabel_report
-from skmultilabel_keras.model_selection import (
-    CostObjective,
-    MultilabelStratifiedKFold,
-    MultiLabelTunedThresholdClassifierCV,
-    PrecisionAtLeast,
-    RecallAtLeast,
-)
-from timing import Settings
-
-# One hidden layer each, trained by Adam; all else as the estimator has it. The epochs are those of
-# about the least log loss of the cross-entropy in cross-validation of the training rows.
-NETWORKS = {
-    "emotions": {"epochs": 15, "batch": 32, "units": 256, "dropout": 0.5, "rate": 1e-3},
-    "birds": {"epochs": 12, "batch": 32, "units": 256, "dropout": 0.5, "rate": 1e-3},
-    "bibtex": {"epochs": 16, "batch": 128, "units": 128, "dropout": 0.3, "rate": 2e-3},
-    "corel5k": {"epochs": 40, "batch": 128, "units": 128, "dropout": 0.3, "rate": 2e-3},
-}
-_SPARSE = {"bibtex", "corel5k"}  # sets of which the networks get CSR
-
-N_FOLDS = 5
-COSTS = {"false_positive": 1.0, "false_negative": 3.0}
-LEAST = 0.7  # the precision and the recall that are asked for
-
-OBJECTIVES = {
-    "f1_micro": "f1_micro",
-    "f1_macro": "f1_macro",
-    "f1_samples": "f1_samples",
-    "cost": CostObjective(**COSTS),
-}
-
-_EDGE = 1e-7  # probabilities nearer to 0 and 1 are those of float32's rounding
-
-CALIBRATED = "binary_crossentropy"  # the loss whose probabilities rules start from
-PRIOR, PLAIN, TUNED = "label prior", "threshold 0.5", "tuned"
-
-Values = dict[str, dict[str, list[float]]]
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What was reached on one data set: for each contender and metric, a value for each seed."""
-
-    title: str
-    values: Values
-
-
-class Split(NamedTuple):
-    """Rows to train on, and held-out ones."""
-
-    X_train: np.ndarray | sparse.csr_array
-    y_train: np.ndarray
-    X_test: np.ndarray | sparse.csr_array
-    y_test: np.ndarray
-
-
-class Given(ClassifierMixin, BaseEstimator):
-    """A classifier whose features are its probabilities, so that tuning costs no fits."""
-
-    def fit(self, X, y):
-        self.n_features_in_ = X.shape[1]
-        return self
-
-    def predict_proba(self, X):
-        return X
-
-    def decision_function(self, X):
-        return logit(np.clip(X, _EDGE, 1 - _EDGE))
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The probabilities that one kind of classifier gives to held-out rows, and out of fold."""
-
-    y_train: np.ndarray
-    folds: list[tuple[np.ndarray, np.ndarray]]
-    out_of_fold: np.ndarray
-    held_out: np.ndarray
-
-    def decide(self, rule) -> np.ndarray:
-        return clone(rule).fit(self.y_train).decide(self.held_out)
-
-    def tune(self, objective) -> np.ndarray:
-        """Decide by the thresholds that cross-validation of the classifier would have found."""
-        tuned = MultiLabelTunedThresholdClassifierCV(Given(), objective=objective, cv=self.folds)
-        return tuned.fit(self.out_of_fold, self.y_train).predict(self.held_out)
-
-    def calibrate(self) -> np.ndarray:
-        """Return probabilities of held-out rows, calibrated by Platt's method out of fold."""
-        calibrated = MultiLabelCalibratedClassifierCV(Given(), cv=self.folds)
-        return calibrated.fit(self.out_of_fold, self.y_train).predict_proba(self.held_out)
-
-
-def losses(settings: Settings) -> list[Quality]:
-    """Score each loss by a network at threshold 0.5, and by its probabilities."""
-    names = _cut(("emotions", "birds", "bibtex"), settings)
-    return [_compare_losses(name, settings) for name in names]
-
-
-def _compare_losses(name: str, settings: Settings) -> Quality:
-    split = load_split(name, settings)
-    values: Values = {}
-    for loss in LOSSES:
-        for seed in range(settings.repeats):
-            network = build_network(name, seed, settings, loss=loss)
-            y_score = network.fit(split.X_train, split.y_train).predict_proba(split.X_test)
-            _add(values, loss, _rate(split.y_test, y_score > 0.5, y_score))
-    prior = np.tile(split.y_train.mean(axis=0), (len(split.y_test), 1))
-    _add(values, PRIOR, _rate(split.y_test, prior > 0.5, prior))
-    return Quality(describe_split(name, split), values)
-
-
-def calibration(settings: Settings) -> list[Quality]:
-    """Score the rule for example-F on probabilities as they are, and calibrated."""
-    return [_compare_calibration(name, settings) for name in _cut(("emotions", "birds"), settings)]
-
-
-def _compare_calibration(name: str, settings: Settings) -> Quality:
-    split = load_split(name, settings)
-    rule = ExampleF(zero_division=0)
-    values: Values = {}
-    for loss in LOSSES:
-        for seed in range(settings.repeats):
-            scored = score_network(name, seed, settings, loss)
-            raw, mended = scored.held_out, scored.calibrate()
-            for kind, y_score in (("raw", raw), ("calibrated", mended)):
-                rates = _rate(split.y_test, rule.decide(y_score), y_score)
-                _add(values, loss, {f"{kind}_{metric}": v for metric, v in rates.items()})
-            tuned = f1_score(split.y_test, scored.tune("f1_samples"), average="samples")
-            _add(values, loss, {"tuned_f1_samples": tuned})
-    return Quality(describe_split(name, split), values)
-
-
-def rules(settings: Settings) -> list[Quality]:
-    """Score each decision rule on the probabilities of the same networks."""
-    return [
-        _compare_rules(name, settings) for name in _cut(("emotions", "birds", "bibtex"), settings)
-    ]
-
-
-def _compare_rules(name: str, settings: Settings) -> Quality:
-    split = load_split(name, settings)
-    contenders = _list_rules(split.y_train)
-    values: Values = {}
-    for seed in range(settings.repeats):
-        scored = score_network(name, seed, settings, CALIBRATED)
-        for title, decide in contenders.items():
-            _add(values, title, _rate(split.y_test, decide(scored)))
-    return Quality(describe_split(name, split), values)
-
-
-def _list_rules(y_train: np.ndarray) -> dict[str, Callable[[Scored], np.ndarray]]:
-    k = max(1, round(y_train.sum(axis=1).mean()))
-    plain = {
-        "`Threshold()`": Threshold(),
-        "`AtLeastOne()`": AtLeastOne(),
-        f"`TopK({k})`": TopK(k),
-        "`ExampleF()`": ExampleF(),
-        "`ExampleF(zero_division=0)`": ExampleF(zero_division=0),
-        "`SubsetAccuracy()`": SubsetAccuracy(),
-        "`CostThreshold(1, 3)`": CostThreshold(**COSTS),
-    }
-    tuned = {
-        '"neg_hamming_loss"': "neg_hamming_loss",
-        '"f1_micro"': "f1_micro",
-        '"f1_macro"': "f1_macro",
-        '"f1_samples"': "f1_samples",
-        "CostObjective(1, 3)": OBJECTIVES["cost"],
-        f"RecallAtLeast({LEAST})": RecallAtLeast(LEAST),
-        f"PrecisionAtLeast({LEAST})": PrecisionAtLeast(LEAST),
-    }
-    return {
-        **{title: partial(Scored.decide, rule=rule) for title, rule in plain.items()},
-        **{f"tuned, `{t}`": partial(Scored.tune, objective=goal) for t, goal in tuned.items()},
-    }
-
-
-def thresholds(settings: Settings) -> list[Quality]:
-    """Score thresholds tuned for a metric, and threshold 0.5, by that metric."""
-    names = _cut(("birds", "bibtex", "corel5k"), settings)
-    pairs = [(name, model) for name in names for model in (OURS, LOGISTIC)]
-    return [_compare_thresholds(name, model, settings) for name, model in pairs]
-
-
-def _compare_thresholds(name: str, model: str, settings: Settings) -> Quality:
-    split = load_split(name, settings)
-    values: Values = {}
-    # A logistic regression has no seed: another one would change the folds only.
-    for seed in range(settings.repeats if model == OURS else 1):
-        if model == OURS:
-            scored = score_network(name, seed, settings, CALIBRATED)
-        else:
-            scored = score(build_logistic(name), split, seed)
-        at_half = _rate(split.y_test, scored.decide(Threshold()))
-        for metric, objective in OBJECTIVES.items():
-            tuned = _rate(split.y_test, scored.tune(objective))
-            _add(values, PLAIN, {metric: at_half[metric]})
-            _add(values, TUNED, {metric: tuned[metric]})
-    return Quality(f"`{name}`, {model}", values)
-
-
-def emotions_folds(settings: Settings) -> list[Quality]:
-    """Score threshold 0.5 and the rule for example-F in 10 folds of `emotions`, by seed."""
-    X, y = load_rows("emotions", settings)
-    deciders = {PLAIN: Threshold(), "`ExampleF()`": ExampleF()}
-    values: Values = {}
-    for seed in range(1 if settings.quick else 5):
-        by_fold: Values = {}
-        for train, test in KFold(10, shuffle=True, random_state=seed).split(X):
-            network = build_network("emotions", seed, settings)
-            model = make_pipeline(StandardScaler(), network).fit(X[train], y[train])
-            y_score = model.predict_proba(X[test])
-            for title, rule in deciders.items():
-                _add(by_fold, title, _rate(y[test], rule.decide(y_score)))
-        for title, metrics in by_fold.items():
-            _add(values, title, {metric: float(np.mean(v)) for metric, v in metrics.items()})
-    return [Quality(f"`emotions`: {len(y)} rows; {describe_network('emotions')}", values)]
-
-
-@cache
-def score_network(name: str, seed: int, settings: Settings, loss: str) -> Scored:
-    """Score a network, for all parts that need it."""
-    network = build_network(name, seed, settings, loss=loss)
-    return score(network, load_split(name, settings), seed)
-
-
-def score(classifier, split: Split, seed: int) -> Scored:
-    """Fit a classifier to each fold and to all training rows, and keep what it says of others."""
-    folds = list(MultilabelStratifiedKFold(N_FOLDS, random_state=seed).split(*split[:2]))
-    out_of_fold = np.empty(split.y_train.shape)
-    with warnings.catch_warnings():
-        # Some folds lack a label.
-        warnings.filterwarnings("ignore", "Label .* is present in all training examples")
-        for train, test in folds:
-            model = clone(classifier).fit(split.X_train[train], split.y_train[train])
-            out_of_fold[test] = model.predict_proba(split.X_train[test])
-        model = clone(classifier).fit(split.X_train, split.y_train)
-    return Scored(split.y_train, folds, out_of_fold, model.predict_proba(split.X_test))
-
-
-def build_network(name: str, seed: int, settings: Settings, **params) -> KerasMultiLabelClassifier:
-    """Return our estimator with the settings of a data set."""
-    given = NETWORKS[name] | ({"epochs": 2, "units": 8} if settings.quick else {})
-    return KerasMultiLabelClassifier(
-        "mlp",
-        epochs=given["epochs"],
-        batch_size=given["batch"],
-        model__hidden_layer_sizes=(given["units"],),
-        model__dropout=given["dropout"],
-        optimizer__learning_rate=given["rate"],
-        random_state=seed,
-        **params,
-    )
-
-
-def build_logistic(name: str):
-    """Return a logistic regression for each label, of scaled features where they are not binary."""
-    per_label = OneVsRestClassifier(LogisticRegression(solver="liblinear"))
-    return per_label if name in _SPARSE else make_pipeline(StandardScaler(), per_label)
-
-
-def describe_network(name: str) -> str:
-    epochs, batch, units, dropout, rate = NETWORKS[name].values()
-    return (
-        f"{epochs} epochs, batches of {batch}, {units} hidden units, dropout {dropout}, learning "
-        f"rate {rate}"
-    )
-
-
-def describe_split(name: str, split: Split) -> str:
-    n_train, n_labels = split.y_train.shape
-    return (
-        f"`{name}`: {n_train} training rows, {len(split.y_test)} held-out ones, {n_labels} labels; "
-        f"{describe_network(name)}"
-    )
-
-
-def load_split(name: str, settings: Settings) -> Split:
-    """Return the original split of a data set, a small part of it for a quick run."""
-    X, y = load_rows(name, settings)
-    with np.load(find_data(name)) as data:
-        train, test = data["train_idx"], data["test_idx"]
-    if settings.quick:
-        train, test = train[:100], test[:50]
-    return Split(X[train], y[train], X[test], y[test])
-
-
-def load_rows(name: str, settings: Settings) -> tuple[np.ndarray | sparse.csr_array, np.ndarray]:
-    with np.load(find_data(name)) as data:
-        X, y = (_read_csr(data, part) for part in "XY")
-    # Not int8: scikit-learn 1.9's LabelBinarizer mixes up the columns of more than 127 labels then.
-    y = y.toarray().astype(np.int64)
-    if settings.quick:
-        y = y[:, :6]
-    return X if name in _SPARSE else X.toarray(), y
-
-
-def find_data(name: str) -> Path:
-    """Return the file of a data set, in the folder that SKMLK_DATA names."""
-    folder = os.environ.get("SKMLK_DATA")
-    if not folder:
-        raise RuntimeError("SKMLK_DATA must name the folder of the data sets; it is not set.")
-    path = Path(folder) / f"{name}.npz"
-    if not path.exists():
-        raise RuntimeError(f"SKMLK_DATA must name a folder that holds {path.name}; got {folder}.")
-    return path
-
-
-def _read_csr(data: Mapping[str, np.ndarray], part: str) -> sparse.csr_array:
-    arrays = tuple(data[f"{part}_{name}"] for name in ("data", "indices", "indptr"))
-    return sparse.csr_array(arrays, shape=tuple(data[f"{part}_shape"]))
-
-
-def _cut(names: Sequence[str], settings: Settings) -> Sequence[str]:
-    """Return all data sets, or the last one for a quick run."""
-    return names[-1:] if settings.quick else names
-
-
-def _rate(y_true: np.ndarray, y_pred: np.ndarray, y_score=None) -> dict[str, float]:
-    wrong, missed = y_pred > y_true, y_pred < y_true
-    cost = COSTS["false_positive"] * wrong + COSTS["false_negative"] * missed
-    return {
-        **multilabel_report(y_true, y_pred, y_score).overall,
-        "f1_samples_empty": f1_score(y_true, y_pred, average="samples", zero_division=1.0),
-        "cost": float(cost.mean()),
-    }
-
-
-def _add(values: Values, contender: str, rates: Mapping[str, float]) -> None:
-    for metric, value in rates.items():
-        values.setdefault(contender, {}).setdefault(metric, []).append(value)
+from quality_peers import PEERS
+from run import ENVIRONMENT
+
+RESULTS = Path(__file__).resolve().parent / "quality.csv"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
+LIMIT = 900.0
+MARGIN = 60.0  # seconds that a process may go on after its limit, to start, load and score
+
+Row = dict[str, object]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    os.environ |= ENVIRONMENT
+    results = Results.read(options.results)
+    if options.forget:
+        results.drop(lambda row: row["peer"] in options.forget)
+    cells = list_cells(options)
+    if options.check:
+        return check(results, cells, options)
+    if not options.report:
+        run(results, cells, options)
+    if options.page is not None:
+        from quality_report import write_page
+
+        write_page(options.page, results.rows, describe(options))
+    rows = [results.last[cell] for cell in cells if cell in results.last]
+    return int(any(str(row["status"]).startswith(FAILED) for row in rows))
+
+
+@dataclass
+class Results:
+    """The file of results: a row for each cell that was run, the last one counting."""
+
+    path: Path
+    last: dict[Cell, Row] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.RLock)
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(self.last.values())
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        results = cls(path)
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    results.last[read_key(row)] = row
+        return results
+
+    def add(self, row: Row) -> None:
+        """Append a row, at once, so that an interrupted run loses only the cells in progress."""
+        with self.lock, self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+            self.last[read_key(row)] = row
+
+    def drop(self, unwanted: Callable[[Row], bool]) -> None:
+        """Write the file anew without some rows, and without those that were replaced."""
+        kept = [row for row in self.rows if not unwanted(row)]
+        self.path.unlink(missing_ok=True)
+        self.last = {}
+        for row in kept:
+            self.add(row)
+
+    def has(self, cell: Cell, tuning: bool, retry: bool) -> bool:
+        """Return whether a cell need not be run, or not again."""
+        row = self.last.get(cell)
+        if row is None:
+            return not retry and self._is_too_slow(cell)
+        if row["status"] != OK:
+            return not retry
+        return not tuning or row["tuning"] != UNTUNED
+
+    def _is_too_slow(self, cell: Cell) -> bool:
+        """Return whether the peer ran over time in another fold or seed of the same data."""
+        with self.lock:
+            slow = [done for done, row in self.last.items() if row["status"] == OVER_TIME]
+        return any(done[:2] == cell[:2] for done in slow)
+
+
+def read_key(row: Row) -> Cell:
+    return Cell(str(row["data"]), str(row["peer"]), int(row["seed"]), int(row["fold"]))
+
+
+def list_cells(options: argparse.Namespace) -> list[Cell]:
+    """Return the cells of a run: seed 0 of all data first, and cheap peers before dear ones."""
+    cells = []
+    for seed in range(options.seeds):
+        for peer in (name for name in PEERS if name in options.peers):
+            for data in (name for name in DATA if name in options.data):
+                if seed >= DATA[data].n_seeds or (seed > 0 and _is_same(data, peer)):
+                    continue
+                n_folds = min(DATA[data].n_folds, options.folds or DATA[data].n_folds)
+                cells += [Cell(data, peer, seed, fold) for fold in range(n_folds)]
+    return cells
+
+
+def _is_same(data: str, peer: str) -> bool:
+    """Return whether another seed changes neither the rows nor the classifier."""
+    return DATA[data].split == "original" and not PEERS[peer].random
+
+
+def run(results: Results, cells: Iterable[Cell], options: argparse.Namespace) -> None:
+    """Run the cells that have no result yet, side by side, each on a core of its own."""
+
+    def is_due(cell: Cell) -> bool:
+        return not results.has(cell, options.tuning, options.retry)
+
+    def work(cell: Cell) -> Row | None:
+        # A cell before may have run over time on the same data.
+        if not options.retry and not is_due(cell):
+            return None
+        row = compute_cell(cell, options)
+        results.add(row)
+        return row
+
+    due = [cell for cell in cells if is_due(cell)]
+    with tqdm(total=len(due), unit="cell", disable=options.quiet) as bar:
+        for row in compute(work, due, options.jobs):
+            if row is not None:
+                bar.set_postfix_str(f"{row['data']}, {row['peer']}: {row['status'][:40]}")
+            bar.update()
+
+
+def compute(
+    work: Callable[[Cell], Row | None], cells: Sequence[Cell], n_jobs: int
+) -> Iterator[Row | None]:
+    """Yield what becomes of cells as they end, as many at a time as there are cores for them."""
+    cores = sorted(_list_cores())[:n_jobs]
+    free: SimpleQueue[int] = SimpleQueue()
+    for core in cores:
+        free.put(core)
+    pool = ThreadPoolExecutor(len(cores), initializer=lambda: _pin(free.get()))
+    try:
+        for future in as_completed([pool.submit(work, cell) for cell in cells]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def compute_cell(cell: Cell, options: argparse.Namespace) -> Row:
+    """Return the row of a cell, whatever becomes of it, from a process of its own."""
+    arguments = (tuple(cell), options.tuning, options.quick, options.limit)
+    try:
+        return call_fresh("quality_cells:run_cell", *arguments, limit=options.limit + MARGIN)
+    except TimeoutError:
+        status = OVER_TIME
+    except RuntimeError as error:
+        status = f"{FAILED}: {summarise(str(error))}"
+    return {**cell._asdict(), "status": status, "tuning": UNTUNED}
+
+
+def summarise(error: str) -> str:
+    """Return the line of a traceback that names the error, at most 200 characters."""
+    lines = [line for line in error.splitlines() if line and not line.startswith((" ", "\t"))]
+    named = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception"))]
+    return (named or lines or ["no message"])[-1][:200]
+
+
+def _list_cores() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _pin(core: int) -> None:
+    """Keep this thread on one core, and with it the processes that it starts.
+
+    They inherit it, so numerical libraries find one core when they are imported, and use one.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(threading.get_native_id(), {core})
+
+
+def check(results: Results, cells: Sequence[Cell], options: argparse.Namespace) -> int:
+    """Run some finished cells again; return 1, and say which, unless all metrics are equal."""
+    done = [cell for cell in cells if results.last.get(cell, {}).get("status") == OK]
+    chosen = random.Random(0).sample(done, min(options.check, len(done)))
+    if not chosen:
+        print("There are no finished cells to check.", file=sys.stderr)
+        return 1
+    different = 0
+    rows = compute(partial(compute_cell, options=options), chosen, options.jobs)
+    for row in tqdm(rows, total=len(chosen), disable=options.quiet):
+        before = results.last[read_key(row)]
+        unequal = [name for name in SCORES if not _agree(before.get(name, ""), row.get(name, ""))]
+        if row["status"] != OK or unequal:
+            different += 1
+            print(f"differs: {read_key(row)}: {row['status']}, {', '.join(unequal)}")
+    print(f"{len(chosen) - different} of {len(chosen)} cells gave the same metrics again.")
+    return int(different > 0)
+
+
+def _agree(before: object, after: object) -> bool:
+    """Return whether two figures are equal, where both runs have them."""
+    return "" in (before, after) or float(before) == float(after)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--data", nargs="+", choices=DATA, metavar="NAME", help=", ".join(DATA))
+    add("--peers", nargs="+", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
+    add("--list", choices=(DEVELOPMENT, CONFIRMATION, "all"), default="all", help="which sets")
+    add("--seeds", type=int, default=5, help="how many seeds, 5 by default")
+    add("--folds", type=int, help="the first folds only, for a quick look")
+    add("--limit", type=float, default=LIMIT, help="seconds for each cell, 900 by default")
+    add("--jobs", type=int, default=len(_list_cores()), help="cells side by side; all cores")
+    add("--no-tuning", dest="tuning", action="store_false", help="no inner cross-validation")
+    add("--retry", action="store_true", help="run again what failed or ran over time")
+    add("--forget", nargs="+", choices=PEERS, metavar="PEER", help="drop the results of peers")
+    add("--report", action="store_true", help="write the page only")
+    add("--check", type=int, metavar="N", help="run N finished cells again, and compare")
+    add("--quick", action="store_true", help="a smoke run on small parts of the data")
+    add("--quiet", action="store_true", help="no progress bar")
+    add("--results", type=Path, help="file of results, benchmarks/quality.csv by default")
+    add("--page", type=Path, help="page to write, docs/quality.md by default")
+    options = parser.parse_args(arguments)
+    _complete(options)
+    if min(options.seeds, options.jobs, options.folds or 1) < 1:
+        parser.error("--seeds, --folds and --jobs must be at least 1")
+    if not options.report and not os.environ.get("SKMLK_DATA"):
+        parser.error("the environment variable SKMLK_DATA must name the folder of the data sets")
+    return options
+
+
+def _complete(options: argparse.Namespace) -> None:
+    """Fill in what follows from other options."""
+    purposes = (options.list,) if options.list != "all" else (DEVELOPMENT, CONFIRMATION)
+    names = options.data or DATA
+    options.data = [name for name in names if DATA[name].purpose in purposes]
+    options.peers = options.peers or list(PEERS)
+    if options.quick:
+        options.seeds, options.folds = 1, min(options.folds or 1, 1)
+    # Rough figures must not mix with those of a full run, nor replace its page.
+    if options.results is None:
+        folder = Path(tempfile.mkdtemp()) if options.quick else RESULTS.parent
+        options.results = folder / RESULTS.name
+        if options.page is None and not options.quick:
+            options.page = PAGE
+
+
+def describe(options: argparse.Namespace) -> str:
+    """Return the command of a run, as it would be typed, without what was merely left out."""
+    parts = ["python benchmarks/quality.py"]
+    parts += ["--seeds", str(options.seeds)] if options.seeds != 5 else []
+    parts += ["--no-tuning"] * (not options.tuning)
+    return " ".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

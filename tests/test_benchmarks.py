@@ -246,7 +246,7 @@ def decisions(bench):
 
 @pytest.fixture
 def quality(bench):
-    return import_module("quality")
+    return import_module("decision_parts")
 
 
 @pytest.fixture
@@ -344,13 +344,13 @@ def test_decisions_page_is_replaced_only_by_a_full_run(decisions, monkeypatch):
     assert decisions.parse(["--only", "rules"]).output is None
 
 
-def test_data_must_be_there(decisions, quality, bench, monkeypatch, tmp_path, capsys):
+def test_data_must_be_there(decisions, quality, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SKMLK_DATA", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"a folder that holds birds\.npz; got"):
-        quality.load_split("birds", bench.timing.Settings())
+        quality.load_split("birds")
     monkeypatch.delenv("SKMLK_DATA")
     with pytest.raises(RuntimeError, match="SKMLK_DATA must name the folder"):
-        quality.find_data("birds")
+        import_module("datasets").find_data("birds")
     with pytest.raises(SystemExit):
         decisions.parse([])
     assert "SKMLK_DATA must name the folder" in capsys.readouterr().err

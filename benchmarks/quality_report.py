@@ -1,0 +1,325 @@
+"""Results of ``quality`` as Markdown: a table for each data set, ranks, costs.
+
+Owns: means over folds and seeds, what counts as finished, the sections of ``docs/quality.md``.
+Does not own: measuring (``quality_cells``), ranks and their picture (``quality_ranks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datasets import CONFIRMATION, DATA, DEVELOPMENT
+from decisions import format_table, replace_section
+from names import LOGISTIC, OURS, PERCEPTRON
+from quality_cells import COSTS, OK, SCORES
+from quality_peers import PEERS
+from quality_ranks import Ranking, average_ranks, choose_ranked, draw_ranks
+from report import describe_run, format_number
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of the tables: its title, its name in the results, how it is shown."""
+
+    title: str
+    score: str
+    less_is_better: bool = False
+    decimals: int = 3
+
+    def format(self, mean: float) -> str:
+        return f"{mean:.{self.decimals}f}"
+
+
+LRAP = Column("LRAP", "label_ranking_average_precision")
+MICRO = Column("micro-F1", "default.f1_micro")
+
+# What is made for a metric stands beside each peer's own decision. No choice between the two, or
+# between rules, is made on held-out rows.
+TABLE = (
+    LRAP,
+    Column("ranking loss", "label_ranking_loss", less_is_better=True, decimals=4),
+    Column("log loss", "label_log_loss", less_is_better=True, decimals=4),
+    Column("Hamming loss", "default.hamming_loss", less_is_better=True, decimals=4),
+    Column(
+        "Hamming loss, tuned",
+        "tuned_neg_hamming_loss.hamming_loss",
+        less_is_better=True,
+        decimals=4,
+    ),
+    Column("subset accuracy", "default.subset_accuracy"),
+    Column("subset accuracy, rule", "subset.subset_accuracy"),
+    Column("example-F1", "default.f1_samples"),
+    Column("example-F1, rule", "example_f.f1_samples"),
+    Column("example-F1, tuned", "tuned_f1_samples.f1_samples"),
+    MICRO,
+    Column("micro-F1, tuned", "tuned_f1_micro.f1_micro"),
+    Column("macro-F1", "default.f1_macro"),
+    Column("macro-F1, tuned", "tuned_f1_macro.f1_macro"),
+)
+COST_TITLES = {
+    "fit_s": "Seconds to fit",
+    "predict_s": "Seconds to predict the held-out rows",
+    "memory_mb": "Peak memory of fit and prediction, MB beyond the data",
+}
+
+PICTURE = "quality_ranks.svg"  # beside the page
+SHORT_SETS = ("emotions", "birds", "bibtex", "corel5k", "rcv1sub1")
+SHORT_PEERS = {
+    "logistic": LOGISTIC,
+    "forest": "RandomForestClassifier",
+    "perceptron": PERCEPTRON,
+    "ours": OURS,
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The results, row by row, and what follows from them for a peer on a data set."""
+
+    rows: Sequence[Row]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        frame = pd.DataFrame(self.rows).reindex(columns=[*_TEXTS, *_NUMBERS])
+        frame[_NUMBERS] = frame[_NUMBERS].apply(pd.to_numeric)
+        return frame
+
+    @cached_property
+    def data(self) -> list[str]:
+        return [name for name in DATA if (self.frame["data"] == name).any()]
+
+    @cached_property
+    def peers(self) -> list[str]:
+        return [name for name in PEERS if (self.frame["peer"] == name).any()]
+
+    def cells(self, data: str, peer: str) -> pd.DataFrame:
+        frame = self.frame
+        return frame[(frame["data"] == data) & (frame["peer"] == peer)]
+
+    def describe(self, data: str, peer: str) -> str:
+        """Return "" where a peer finished a set, or what became of it."""
+        statuses = self.cells(data, peer)["status"]
+        if not len(statuses):
+            return "not run"
+        bad = [status for status in statuses if status != OK]
+        if bad:
+            return min(bad, key=len)
+        n_due = self._count_due(data, peer)
+        return "" if len(statuses) == n_due else f"{len(statuses)} of {n_due} folds"
+
+    def _count_due(self, data: str, peer: str) -> int:
+        """Return how many cells of a set there are: those that any peer of its kind was run on."""
+        frame = self.frame[self.frame["data"] == data]
+        if DATA[data].split == "original" and not PEERS[peer].random:
+            frame = frame[frame["seed"] == 0]
+        return len(frame[["seed", "fold"]].drop_duplicates())
+
+    def by_seed(self, data: str, peer: str, score: str) -> np.ndarray:
+        """Return the means over folds, one for each seed; NaN where a fold has no value."""
+        cells = self.cells(data, peer).set_index("seed")[score]
+        return cells.groupby(level=0).agg(lambda values: values.mean(skipna=False)).to_numpy()
+
+    def mean(self, data: str, peer: str, score: str) -> float:
+        """Return the mean over folds and seeds, NaN where the peer did not finish."""
+        if self.describe(data, peer):
+            return np.nan
+        return float(self.by_seed(data, peer, score).mean())
+
+
+_TEXTS = ["data", "peer", "status", "tuning"]
+_NUMBERS = ["seed", "fold", *COSTS, *SCORES]
+
+
+def write_page(page: Path, rows: Sequence[Row], command: str) -> None:
+    """Replace the sections of a page, and the picture beside it."""
+    summary = Summary(rows)
+    text = page.read_text(encoding="utf-8")
+    sections = {"run": write_run(command), **{name: f(summary) for name, f in SECTIONS.items()}}
+    for name, section in sections.items():
+        text = replace_section(text, name, section)
+    rankings = [
+        ranking for purpose in (DEVELOPMENT, CONFIRMATION) if (ranking := rank(summary, purpose))
+    ]
+    if rankings:
+        draw_ranks(rankings, page.with_name(PICTURE))
+    page.write_text(text, encoding="utf-8")
+
+
+def write_run(command: str) -> str:
+    lines = describe_run(command)
+    try:
+        lines.append(["mlrl-boomer", version("mlrl-boomer")])
+    except PackageNotFoundError:  # the results may come from elsewhere
+        lines.append(["mlrl-boomer", "not installed"])
+    return format_table(("what", "value"), lines)
+
+
+def write_peers(summary: Summary) -> str:
+    return format_table(
+        ("name", "what it is"), [[PEERS[p].title, PEERS[p].about] for p in summary.peers]
+    )
+
+
+def write_sets(summary: Summary) -> str:
+    return "\n\n".join(
+        f"### {name}\n\n{DATA[name].purpose.capitalize()} set, {describe_split(summary, name)}.\n\n"
+        f"{write_set(summary, name)}"
+        for name in summary.data
+    )
+
+
+def describe_split(summary: Summary, name: str) -> str:
+    frame = summary.frame[summary.frame["data"] == name]
+    folds, seeds = frame["fold"].nunique(), frame["seed"].nunique()
+    split = "original split" if DATA[name].split == "original" else _count(folds, "fold")
+    return f"{split}, {_count(seeds, 'seed')}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def write_set(summary: Summary, data: str) -> str:
+    """Return the table of a set, with the best of each column bold."""
+    peers = [peer for peer in summary.peers if len(summary.cells(data, peer))]
+    notes = [summary.describe(data, peer) for peer in peers]
+    columns = {}
+    for column in TABLE:
+        means = np.array([summary.mean(data, peer, column.score) for peer in peers])
+        if not np.isnan(means).all():
+            seeds = [summary.by_seed(data, peer, column.score) for peer in peers]
+            columns[column] = format_column(column, means, seeds)
+    lines = [
+        [PEERS[peer].title, *(cells[i] for cells in columns.values())]
+        for i, peer in enumerate(peers)
+    ]
+    for line, note in zip(lines, notes, strict=True):
+        if note:
+            line[1:] = [f"*{note}*", *[""] * (len(columns) - 1)]
+    return format_table(["peer", *(column.title for column in columns)], lines)
+
+
+def format_column(column: Column, means: Iterable[float], seeds: Iterable[np.ndarray]) -> list[str]:
+    """Return means, and deviations over seeds; what is shown alike is equally good."""
+    best = column.format((np.nanmin if column.less_is_better else np.nanmax)(list(means)))
+    texts = []
+    for mean, values in zip(means, seeds, strict=True):
+        if np.isnan(mean):
+            texts.append("–")
+            continue
+        text = column.format(mean)
+        spread = f" ± {column.format(values.std(ddof=1))}" if len(values) > 1 else ""
+        texts.append((f"**{text}**" if text == best else text) + spread)
+    return texts
+
+
+def find_ranked(summary: Summary, purpose: str) -> tuple[list[str], list[str]]:
+    """Return the peers that are ranked on the sets of a list, and these sets."""
+    sets = [name for name in summary.data if DATA[name].purpose == purpose]
+    finished = {
+        peer: {name for name in sets if not summary.describe(name, peer)} for peer in summary.peers
+    }
+    return choose_ranked(finished) if sets else ([], [])
+
+
+def rank(summary: Summary, purpose: str, column: Column = LRAP) -> Ranking | None:
+    """Return the average ranks on the sets of a list; None where there is nothing to compare."""
+    peers, sets = find_ranked(summary, purpose)
+    values = np.array([[summary.mean(data, p, column.score) for p in peers] for data in sets])
+    if len(peers) < 2 or not sets or np.isnan(values).any():
+        return None
+    ranks = average_ranks(values, column.less_is_better)
+    names = [PEERS[peer].title for peer in peers]
+    return Ranking(
+        f"{column.title}, {purpose} sets", dict(zip(names, ranks.tolist(), strict=True)), len(sets)
+    )
+
+
+def write_ranks(summary: Summary) -> str:
+    texts = [_write_ranks(summary, purpose) for purpose in (DEVELOPMENT, CONFIRMATION)]
+    texts = [text for text in texts if text]
+    picture = f"![Average ranks by LRAP, with the critical difference]({PICTURE})"
+    return "\n\n".join([*texts, picture] if texts else ["There are no ranks yet."])
+
+
+def _write_ranks(summary: Summary, purpose: str) -> str:
+    peers, sets = find_ranked(summary, purpose)
+    rankings = {column: rank(summary, purpose, column) for column in TABLE}
+    rankings = {column: ranking for column, ranking in rankings.items() if ranking}
+    if not rankings:
+        return ""
+    columns = []
+    for ranking in rankings.values():
+        texts = [f"{rank:.2f}" for rank in ranking.ranks.values()]
+        best = f"{min(ranking.ranks.values()):.2f}"
+        columns.append([f"**{text}**" if text == best else text for text in texts])
+    names = [PEERS[peer].title for peer in peers]
+    left_out = [PEERS[peer].title for peer in summary.peers if peer not in peers]
+    difference = next(iter(rankings.values())).critical_difference
+    return "\n\n".join(
+        [
+            f"### {purpose.capitalize()} sets",
+            f"Average ranks over {', '.join(sets)}; 1 is the best. Two peers differ at level 0.05 "
+            f"where their ranks are {difference:.2f} apart."
+            + (f" Not ranked, since unfinished: {', '.join(left_out)}." if left_out else ""),
+            format_table(
+                ["peer", *(column.title for column in rankings)],
+                [list(line) for line in zip(names, *columns, strict=True)],
+            ),
+        ]
+    )
+
+
+def write_costs(summary: Summary) -> str:
+    """Return, for each cost, a table of its means over the cells that were finished."""
+    parts = []
+    for cost, title in COST_TITLES.items():
+        lines = [
+            [PEERS[peer].title, *(_write_cost(summary, data, peer, cost) for data in summary.data)]
+            for peer in summary.peers
+        ]
+        parts.append(f"{title}:\n\n{format_table(('peer', *summary.data), lines)}")
+    return "\n\n".join(parts)
+
+
+def _write_cost(summary: Summary, data: str, peer: str, cost: str) -> str:
+    cells = summary.cells(data, peer)
+    values = cells[cells["status"] == OK][cost]
+    if len(values):
+        return format_number(float(values.mean()))
+    return min(cells["status"], key=len).partition(":")[0] if len(cells) else ""
+
+
+def short_table(rows: Sequence[Row]) -> str:
+    """Return LRAP and micro-F1, by each peer's own ``predict``, of a few peers on a few sets."""
+    summary = Summary(rows)
+    lines = []
+    for data in SHORT_SETS:
+        columns = []
+        for column in (LRAP, MICRO):
+            means = np.array([summary.mean(data, peer, column.score) for peer in SHORT_PEERS])
+            known = not np.isnan(means).all()
+            columns.append(
+                format_column(column, means, [means[:1]] * len(means))
+                if known
+                else ["–"] * len(means)
+            )
+        lines.append([data, *(f"{lrap}, {micro}" for lrap, micro in zip(*columns, strict=True))])
+    return format_table(("LRAP, micro-F1", *SHORT_PEERS.values()), lines)
+
+
+SECTIONS: dict[str, Callable[[Summary], str]] = {
+    "peers": write_peers,
+    "ranks": write_ranks,
+    "sets": write_sets,
+    "costs": write_costs,
+}
