@@ -30,6 +30,7 @@ from skmultilabel_keras._parameters import (
     optimizer_class,
     params_behind,
 )
+from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
     FeatureScaler,
     LabelPrior,
@@ -91,6 +92,8 @@ class OnProbabilities(keras.metrics.Metric):
 def resolve_model(model: Any) -> Any:
     """Return a model function or a Keras model for what a user passes as ``model``.
 
+    "auto" stays as it is: what it stands for depends on the rows.
+
     Raises
     ------
     ValueError
@@ -99,7 +102,7 @@ def resolve_model(model: Any) -> Any:
         For anything that is no name, function or Keras model.
     """
     if isinstance(model, str):
-        return resolve_network(model)
+        return model if model == AUTO else resolve_network(model)
     if isinstance(model, keras.Model) or (callable(model) and not inspect.isclass(model)):
         return model
     raise TypeError(
@@ -560,7 +563,7 @@ def _check_nothing_dropped(params: Mapping[str, Any]) -> None:
         name for name in params if name.startswith(("optimizer__", "metrics__", "compile__"))
     ]
     dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
-    dropped += ["optimizer"] if params["optimizer"] != "adam" else []
+    dropped += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
     if dropped:
         raise ValueError(
             f"The model comes compiled, so {', '.join(sorted(dropped))} would have no effect. "

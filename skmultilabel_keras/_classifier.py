@@ -38,7 +38,7 @@ from skmultilabel_keras._building import (
 )
 from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
 from skmultilabel_keras._compat import isolated_build
-from skmultilabel_keras._documents import check_documents
+from skmultilabel_keras._documents import check_documents, holds_texts
 from skmultilabel_keras._heads import Reading, count_units
 from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
 from skmultilabel_keras._parameters import (
@@ -54,6 +54,7 @@ from skmultilabel_keras._parameters import (
     score_names,
     score_recipe,
 )
+from skmultilabel_keras._recipes import AUTO, choose_recipe, complete
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, feature_statistics, prior_logits
 from skmultilabel_keras._target_encoder import (
@@ -95,8 +96,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     Parameters
     ----------
     model : str, callable or keras.Model, default="auto"
-        The network. One of :mod:`skmultilabel_keras.networks` by name: "mlp", "linear" or
-        "ensemble" for tables, "cnn" or "transfer" for images, "text" for strings; "auto" is "mlp".
+        The network. "auto" chooses it, and how it is trained, from the kind and the size of the
+        rows: tables, sparse rows, images or strings; ``recipe_`` says what was chosen. Or one of
+        :mod:`skmultilabel_keras.networks` by name: "mlp", "linear" or "ensemble" for tables,
+        "cnn" or "transfer" for images, "text" for strings.
         A function ``(meta, ...) -> keras.Model`` as in SciKeras. Or a Keras model, compiled or
         not, which is copied with its weights for each fit. None calls the method
         ``_keras_build_fn`` of a subclass, as in SciKeras.
@@ -108,8 +111,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, dropout, row order and the validation rows. With an integer two
         clones fitted on the same data agree bit by bit. No global generator is seeded or read.
-    optimizer : str, class or keras.optimizers.Optimizer, default="adam"
-        Routed parameters: ``optimizer__learning_rate=1e-3``.
+    optimizer : str, class or keras.optimizers.Optimizer, default="auto"
+        "auto" is "adam", with settings that fit the network where that is chosen too. Routed
+        parameters: ``optimizer__learning_rate=1e-3``.
     loss : str, class, callable or keras.losses.Loss, default=None
         None takes the loss that fits the targets. For a name or a class, whether it works on
         logits or probabilities is set from the network's last layer.
@@ -118,7 +122,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         :func:`~skmultilabel_keras.metrics.multilabel_scorers`, with or without ``neg_``, are
         computed on the validation rows after each epoch: "f1_micro" is logged as "val_f1_micro".
     batch_size : int, default=None
-        Rows per training step; -1 for all. None takes 64, or a hundredth of the rows up to 512.
+        Rows per training step; -1 for all. None takes what fits a chosen network; else 64, or a
+        hundredth of the rows up to 512.
     validation_batch_size : int, default=None
         Rows per evaluation step; None takes ``batch_size``.
     verbose : int or "auto", default=0
@@ -132,8 +137,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Whether each epoch takes the rows in a new random order.
     run_eagerly : bool, default=False
         Whether steps run without a compiled function, for debugging.
-    epochs : int, default=100
-        Passes over the training rows.
+    epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto" takes what fits a chosen network, else 100.
     class_weight : dict, "balanced", array-like of shape (n_labels,) or None, default=None
         For a label indicator, weights of its labels inside the loss: a number for each label;
         ``{label: weight}`` or ``{label: {0: w0, 1: w1}}``, with 1 for all others; or "balanced",
@@ -192,6 +197,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Names of the features, where ``X`` had string names.
     n_iter_ : int
         Number of epochs run in the last fit.
+    recipe_ : dict of str to object
+        The parameters that were chosen, by name: those left at "auto", and the batch size and
+        ``model__`` parameters of a chosen network where they were left out.
     target_encoder_ : TargetEncoder
         Encodes targets and decodes predictions.
     decision_rule_ : DecisionRule or None
@@ -221,6 +229,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     model_: keras.Model
     _network: keras.Model  # all of model_, or the part that is trained
     _built_with: dict[str, Any]
+    recipe_: dict[str, Any]
     _label_prior: np.ndarray | None
     decision_rule_: DecisionRule | None
 
@@ -231,7 +240,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         build_fn: Callable[..., keras.Model] | keras.Model | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        optimizer: Any = "adam",
+        optimizer: Any = "auto",
         loss: Any = None,
         metrics: Any = None,
         batch_size: int | None = None,
@@ -241,7 +250,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         validation_split: float = 0.0,
         shuffle: bool = True,
         run_eagerly: bool = False,
-        epochs: int = 100,
+        epochs: int | str = "auto",
         class_weight: Any = None,
         decision_rule: Any = None,
         exclusive: bool = False,
@@ -365,6 +374,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 self._build(rows)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
+            options = complete(options, self.recipe_)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
@@ -427,6 +437,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                     "partial_fit cannot tell which label sets there are; decision_rule must be one "
                     f"that learns nothing, got {self.decision_rule!r}."
                 )
+            options = complete(options, self.recipe_)
             rows = self._encode(rows, options)
             self._train(rows, None, options, go_on=go_on, keep_history=True)
         return self
@@ -481,7 +492,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         model = self._resolved_model(params)
         if go_on:
             self._check_goes_on(params)
-        check_routed_parameters(params, None if isinstance(model, keras.Model) else model)
+        if model != AUTO:
+            check_routed_parameters(params, None if isinstance(model, keras.Model) else model)
         return call_options(params, "fit", FIT_OPTIONS, call)
 
     def _check_goes_on(self, params: Mapping[str, Any]) -> None:
@@ -510,7 +522,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if y is None:
             read_targets(y)  # raises: scikit-learn's own check would speak of X
         if reset:
-            self._text_input = is_for_text(self._resolved_model(self.get_params()))
+            self._text_input = self._reads_text(X)
         X = self._read_features(X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
         if reset:
@@ -531,6 +543,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             return Rows(X, encoded, None, np.arange(X.shape[0]))
         counts = weight.any(axis=1) if weight.ndim == 2 else weight > 0
         return Rows(X, encoded, weight, np.flatnonzero(counts))
+
+    def _reads_text(self, X: Any) -> bool:
+        """Tell whether rows are texts for the network that is asked for, or for these rows."""
+        model = self._resolved_model(self.get_params())
+        return holds_texts(X) if model == AUTO else is_for_text(model)
 
     def _read_features(self, X: Any, *, reset: bool, min_samples: int = 0) -> Any:
         """Check features, or texts where the network takes them."""
@@ -624,6 +641,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         indicator = encoder.meaning_ == "indicator"
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
         self._built_with = self.get_params()
+        self.recipe_ = choose_recipe(self._built_with, self._get_metadata())
         texts = {"documents_": rows.X[rows.index]} if self._text_input else {}
         self._make_network(in_place=self.warm_start, **texts)
         self._vocabulary = getattr(self._preparation, "vocabulary", None)
@@ -633,8 +651,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     def _make_network(self, *, in_place: bool, **known: Any) -> None:
         """Build and compile the network that ``_built_with`` and the seed describe."""
-        params, meta = self._built_with, self._get_metadata() | known
+        params = complete(self._built_with, self.recipe_)
+        meta = self._get_metadata() | known
         model = self._resolved_model(params)
+        if self._built_with["model"] == AUTO:  # of which parameters are known only now
+            check_routed_parameters(params, model)
         with isolated_build(self._seed):
             self.model_ = build_network(model, meta, params, in_place=in_place)
             self._preparation, self._network = split_network(self.model_)
@@ -811,7 +832,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _set_priors(self, rows: Rows) -> None:
         """Start biases at the priors of the labels, where a new network asks for it."""
         biases = find_priors(self._network, self._reading.n_units)
-        if not biases or isinstance(self._resolved_model(self._built_with), keras.Model):
+        if not biases or isinstance(
+            self._built_with["build_fn"] or self._built_with["model"], keras.Model
+        ):
             return  # a model that was passed keeps its weights
         own = self._own_label_weight
         logits = prior_logits(

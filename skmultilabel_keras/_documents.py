@@ -57,6 +57,21 @@ def check_documents(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0
     return texts
 
 
+def holds_texts(X: Any) -> bool:
+    """Tell whether rows are texts, by their container and the first of them.
+
+    Examples
+    --------
+    >>> holds_texts(["a text", "another"]), holds_texts([["a", "b"]]), holds_texts([0.5])
+    (True, False, False)
+    """
+    if hasattr(X, "ndim") and X.ndim != 1:
+        return False
+    if not hasattr(X, "ndim") and not isinstance(X, (list, tuple)):
+        return False
+    return len(X) > 0 and isinstance(next(iter(X)), str)
+
+
 def read_vectors(path: Any, places: Mapping[str, int], dim: int) -> tuple[np.ndarray, np.ndarray]:
     r"""Read the vectors of some words from a text file, as GloVe and word2vec write them.
 

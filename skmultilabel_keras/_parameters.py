@@ -49,7 +49,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "validation_split": [Interval(numbers.Real, 0, 1, closed="left")],
     "shuffle": ["boolean"],
     "run_eagerly": ["boolean"],
-    "epochs": [_COUNT],
+    "epochs": [_COUNT, StrOptions({"auto"})],
     "class_weight": [dict, StrOptions({"balanced"}), "array-like", None],
     "decision_rule": [None, numbers.Real, str, "array-like", HasMethods(["decide"])],
     "exclusive": ["boolean"],
@@ -285,6 +285,7 @@ def optimizer_class(optimizer: Any) -> Any:
 
 @lru_cache
 def _optimizer_of_name(name: str) -> Any:
+    name = "adam" if name == "auto" else name
     with fresh_names():  # Keras makes an object, whose name must not count
         return type(keras.optimizers.get(name))
 

@@ -43,7 +43,7 @@ def make_classifier():
         defaults = {"random_state": 0, "epochs": 3, "model__hidden_layer_sizes": (8,)}
         if "model" in params:
             del defaults["model__hidden_layer_sizes"]
-        return KerasMultiLabelClassifier(**{**defaults, **params})
+        return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
     return make
 

@@ -21,7 +21,7 @@ NAMES = np.array(["a", "b", "c"])
 
 def classifier(**params):
     defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 FORMS = {

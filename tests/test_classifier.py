@@ -20,15 +20,15 @@ from skmultilabel_keras import KerasMultiLabelClassifier, load_digit_scenes
 
 
 def test_tags():
-    tags = get_tags(KerasMultiLabelClassifier())
-    assert is_classifier(KerasMultiLabelClassifier())
+    tags = get_tags(KerasMultiLabelClassifier("mlp"))
+    assert is_classifier(KerasMultiLabelClassifier("mlp"))
     assert tags.classifier_tags.multi_label
     assert tags.input_tags.sparse
     assert tags.target_tags.required
 
 
 def test_get_and_set_params_hold_routed_ones_too():
-    clf = KerasMultiLabelClassifier(epochs=5, optimizer__learning_rate=0.1)
+    clf = KerasMultiLabelClassifier("mlp", epochs=5, optimizer__learning_rate=0.1)
     assert clf.optimizer__learning_rate == 0.1
     assert clf.set_params(optimizer__learning_rate=0.2, model__dropout=0.5, epochs=7) is clf
     assert {"optimizer__learning_rate": 0.2, "model__dropout": 0.5, "epochs": 7}.items() <= (
@@ -41,7 +41,7 @@ def test_get_and_set_params_hold_routed_ones_too():
 
 
 def test_setting_a_wrong_name_sets_nothing():
-    clf = KerasMultiLabelClassifier()
+    clf = KerasMultiLabelClassifier("mlp")
     with pytest.raises(ValueError, match="epochz"):
         clf.set_params(epochs=9, epochz=9)
     assert clf.epochs == 100
@@ -93,7 +93,7 @@ def test_a_method_of_a_subclass_may_build_the_network(multilabel_data):
 
 
 def test_call_wins_over_routed_wins_over_declared(multilabel_data):
-    clf = KerasMultiLabelClassifier(epochs=2, random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", epochs=2, random_state=0)
     assert clf.fit(*multilabel_data).n_iter_ == 2
     clf.set_params(fit__epochs=3)
     assert clf.fit(*multilabel_data).n_iter_ == 3
@@ -284,7 +284,7 @@ def build_own(meta):
 def test_copies_of_anything_go_on_bit_by_bit(params, multilabel_data):
     """Losses, metrics and networks of users need no registration; dropout goes on as well."""
     X, Y = multilabel_data
-    clf = KerasMultiLabelClassifier(epochs=2, random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", epochs=2, random_state=0)
     clf.set_params(**params).fit(X, Y)
     before = random.getstate()
     copies = [copy.deepcopy(clf), pickle.loads(pickle.dumps(clf))]
@@ -358,7 +358,7 @@ def test_validation_rows_keep_the_proportions_of_labels(monkeypatch):
         return drawn["train"], drawn["validation"]
 
     monkeypatch.setattr(KerasMultiLabelClassifier, "_set_aside", spy)
-    KerasMultiLabelClassifier(validation_split=0.25, epochs=1, random_state=0).fit(X, Y)
+    KerasMultiLabelClassifier("mlp", validation_split=0.25, epochs=1, random_state=0).fit(X, Y)
 
     rows = drawn["validation"].index
     assert len(rows) == pytest.approx(100, abs=4)
@@ -370,7 +370,7 @@ def test_validation_rows_keep_the_proportions_of_labels(monkeypatch):
 def test_early_stopping_brings_the_best_weights_back(multilabel_data):
     X, Y = multilabel_data
     clf = KerasMultiLabelClassifier(
-        random_state=0, early_stopping=True, n_iter_no_change=4, epochs=300,
+        "mlp", random_state=0, early_stopping=True, n_iter_no_change=4, epochs=300,
         optimizer__learning_rate=0.05,
     )  # fmt: skip
     clf.fit(X[:60], Y[:60], validation_data=(X[60:], Y[60:]))
@@ -488,12 +488,12 @@ def test_class_weight_of_classes():
 @pytest.mark.parametrize("weight", [{0: -1, 1: 1}, {0: 0, 1: 0}])
 def test_class_weight_that_cannot_be(weight):
     with pytest.raises(ValueError, match="class_weight must hold no negative weight"):
-        KerasMultiLabelClassifier(class_weight=weight).fit(np.eye(2), [0, 1])
+        KerasMultiLabelClassifier("mlp", class_weight=weight).fit(np.eye(2), [0, 1])
 
 
 def test_balanced_class_weight_needs_all_rows():
     with pytest.raises(ValueError, match="pass class_weight as a dict"):
-        KerasMultiLabelClassifier(class_weight="balanced").partial_fit(np.eye(2), [0, 1])
+        KerasMultiLabelClassifier("mlp", class_weight="balanced").partial_fit(np.eye(2), [0, 1])
 
 
 # Exclusive classes.
@@ -582,7 +582,7 @@ def test_layouts_of_features(layout, multilabel_data, make_classifier, tmp_path)
 
 def test_images_in_their_own_shape():
     images, Y = load_digit_scenes(60, return_X_y=True, random_state=0)
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=2).fit(images, Y)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=2).fit(images, Y)
     assert clf.model_.input_shape == (None, *images.shape[1:])
     assert clf.predict_proba(images[:0]).shape == (0, 10)
     assert clf.predict(images).shape == Y.shape

@@ -19,7 +19,7 @@ def classifier(**params):
     defaults = {"random_state": 0, "epochs": 2, "batch_size": 16}
     if "model" not in params:
         defaults["model__hidden_layer_sizes"] = (4,)
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 def traces_of(fit):

@@ -55,7 +55,7 @@ def fit_both(X=X, y=Y, engine="shared", fit=None, eager=True, **params):
     Keras takes its steps eagerly, which for a few steps is faster than to trace them.
     """
     defaults = {"random_state": 0, "epochs": 2, "batch_size": 16}
-    ours = KerasMultiLabelClassifier(**{**defaults, **params})
+    ours = KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
     keras_own = clone(ours).set_params(engine="keras", run_eagerly=eager)
     for clf in (ours, keras_own):
         clf.fit(X, y, **(fit or {}))
@@ -167,7 +167,7 @@ def test_as_keras_fit(params):
 
 
 def test_going_on_with_weight_decay_goes_the_same_way():
-    clf = KerasMultiLabelClassifier(optimizer="adamw", batch_size=16, random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", optimizer="adamw", batch_size=16, random_state=0)
     for _ in range(3):
         assert clf.partial_fit(X, Y).engine_.name == "shared"
 
@@ -182,7 +182,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
     def make(*callbacks):
         keep = keras.callbacks.BackupAndRestore(str(tmp_path))
         return KerasMultiLabelClassifier(
-            callbacks=[keep, *callbacks], epochs=5, batch_size=16, random_state=0, engine=engine
+            "mlp",
+            callbacks=[keep, *callbacks],
+            epochs=5,
+            batch_size=16,
+            random_state=0,
+            engine=engine,
         )
 
     with pytest.raises(KeyboardInterrupt):
@@ -248,7 +253,7 @@ def test_callbacks_that_change_weights(params):
 def test_fits_that_go_on():
     def make(engine):
         clf = KerasMultiLabelClassifier(
-            random_state=0, epochs=2, batch_size=16, warm_start=True, engine=engine
+            "mlp", random_state=0, epochs=2, batch_size=16, warm_start=True, engine=engine
         )
         clf.set_params(model__dropout=0.2, optimizer="adamw")
         clf.fit(X, Y)
@@ -261,7 +266,9 @@ def test_fits_that_go_on():
 
 def test_weights_do_not_depend_on_who_watches():
     """Several epochs in one call, or a callback between them: the same bits."""
-    base = KerasMultiLabelClassifier(random_state=0, epochs=7, batch_size=16, model__dropout=0.2)
+    base = KerasMultiLabelClassifier(
+        "mlp", random_state=0, epochs=7, batch_size=16, model__dropout=0.2
+    )
     alone = clone(base).fit(X, Y)
     watched = clone(base).set_params(callbacks=keras.callbacks.Callback).fit(X, Y)
     assert alone.history_ == watched.history_

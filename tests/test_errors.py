@@ -53,7 +53,7 @@ def check_nothing_lost(clf, before, scores):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return KerasMultiLabelClassifier(random_state=0, epochs=1).fit(X, Y)
+    return KerasMultiLabelClassifier("mlp", random_state=0, epochs=1).fit(X, Y)
 
 
 @pytest.mark.parametrize("case", BAD_TARGETS)
@@ -85,7 +85,7 @@ def test_bad_features_at_predict(case, fitted):
 
 def test_columns_and_labels_are_called_by_their_names():
     frame, labels = pd.DataFrame(X, columns=list("abcd")), pd.DataFrame(Y, columns=list("xyz"))
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=1).fit(frame, labels)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=1).fit(frame, labels)
     broken = pd.DataFrame(with_value(X, np.nan), columns=list("abcd"))
     for method in (clf.predict, lambda x: clf.fit(x, Y), lambda x: clf.partial_fit(x, labels)):
         with pytest.raises(ValueError, match="NaN in column 'b'"):
@@ -96,7 +96,7 @@ def test_columns_and_labels_are_called_by_their_names():
 
 def test_other_features_than_at_fit():
     frame = pd.DataFrame(X, columns=list("abcd"))
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=1).fit(frame, Y)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=1).fit(frame, Y)
     with pytest.raises(ValueError, match="feature names should match"):
         clf.predict(frame[list("abdc")])
     with pytest.raises(ValueError, match="seen at fit time, yet now missing"):
@@ -108,7 +108,7 @@ def test_other_features_than_at_fit():
 
 def test_rows_of_another_shape():
     images = X.reshape(12, 2, 2)
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=1).fit(images, Y)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=1).fit(images, Y)
     with pytest.raises(
         ValueError, match=r"rows of the shape seen in fit, \(2, 2\); got .*\(2, 3\)"
     ):
@@ -136,9 +136,9 @@ def test_bad_sample_weight(weight, message, fitted):
 )
 def test_unfitted(method):
     with pytest.raises(NotFittedError):
-        getattr(KerasMultiLabelClassifier(), method)(X)
+        getattr(KerasMultiLabelClassifier("mlp"), method)(X)
     with pytest.raises(NotFittedError):
-        KerasMultiLabelClassifier().score(X, Y)
+        KerasMultiLabelClassifier("mlp").score(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_unfitted(method):
 )
 def test_unknown_parameter_of_the_constructor(name, near):
     with pytest.raises(TypeError, match=f"no parameter '{name}'.*({near})"):
-        KerasMultiLabelClassifier(**{name: 1})
+        KerasMultiLabelClassifier("mlp", **{name: 1})
     with pytest.raises(ValueError, match=f"no parameter '{name}'.*({near})"):
-        KerasMultiLabelClassifier().set_params(**{name: 1})
+        KerasMultiLabelClassifier("mlp").set_params(**{name: 1})
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_unknown_parameter_of_the_constructor(name, near):
 )
 def test_unknown_routed_parameter(name, near):
     """The destination may be set later, so these are looked at when fit begins."""
-    clf = KerasMultiLabelClassifier(epochs=1, **{name: 1})
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, **{name: 1})
     with pytest.raises(ValueError, match=f"'{name}'.*{near}"):
         clf.fit(X, Y)
 
@@ -200,7 +200,7 @@ def test_unknown_routed_parameter(name, near):
 )
 def test_illegal_values(params, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        KerasMultiLabelClassifier(**params).fit(X, Y)
+        KerasMultiLabelClassifier(**{"model": "mlp", **params}).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_illegal_values(params, message):
 )
 def test_losses_that_do_not_fit_an_indicator(loss, message):
     with pytest.raises(ValueError, match=message):
-        KerasMultiLabelClassifier(loss=loss).fit(X, Y)
+        KerasMultiLabelClassifier("mlp", loss=loss).fit(X, Y)
 
 
 def network(units, activation=None, n_inputs=4, **compile_args):
@@ -282,19 +282,19 @@ def test_loss_that_becomes_nan(fitted):
 
 
 def test_label_never_seen_before():
-    clf = KerasMultiLabelClassifier(random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0)
     clf.partial_fit(X, [["a"], ["b"]] * 6, classes=["a", "b", "c"])
     clf.partial_fit(X, [["c"]] * 12)
     with pytest.raises(ValueError, match="label 'd', which is not among"):
         clf.partial_fit(X, [["d"]] * 12)
 
-    clf = KerasMultiLabelClassifier(random_state=0).partial_fit(X, CLASSES)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0).partial_fit(X, CLASSES)
     with pytest.raises(ValueError, match="label 7, which is not among"):
         clf.partial_fit(X, np.full(12, 7))
 
 
 def test_other_kind_of_target_at_a_later_partial_fit():
-    clf = KerasMultiLabelClassifier(random_state=0).partial_fit(X, Y)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0).partial_fit(X, Y)
     with pytest.raises(ValueError, match="label indicator with 3 columns"):
         clf.partial_fit(X, CLASSES)
     with pytest.raises(ValueError, match="one column for each of the 3 labels"):
@@ -302,7 +302,7 @@ def test_other_kind_of_target_at_a_later_partial_fit():
 
 
 def test_options_of_a_call():
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=1)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=1)
     with pytest.raises(ValueError, match=r"fit\(\) takes no option 'epoch'.*'epochs'"):
         clf.fit(X, Y, epoch=3)
     with pytest.raises(TypeError, match="one epoch on all rows; drop 'epochs'"):
@@ -314,9 +314,9 @@ def test_options_of_a_call():
 
 def test_validation_that_cannot_be_drawn():
     with pytest.raises(ValueError, match="two rows or more; got n_samples=1"):
-        KerasMultiLabelClassifier(early_stopping=True).fit(X[:1], Y[:1])
+        KerasMultiLabelClassifier("mlp", early_stopping=True).fit(X[:1], Y[:1])
     with pytest.raises(ValueError, match="validation_data must be a tuple"):
-        KerasMultiLabelClassifier().fit(X, Y, validation_data=X)
+        KerasMultiLabelClassifier("mlp").fit(X, Y, validation_data=X)
 
 
 def test_loss_given_twice():
@@ -340,4 +340,4 @@ def test_a_subclassed_model_cannot_be_copied():
 
 def test_callbacks_of_another_kind():
     with pytest.raises(TypeError, match="callbacks must be a Keras callback"):
-        KerasMultiLabelClassifier(callbacks=["stop"]).fit(X, Y)
+        KerasMultiLabelClassifier("mlp", callbacks=["stop"]).fit(X, Y)

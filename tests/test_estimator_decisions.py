@@ -30,7 +30,7 @@ Y = (X[:, :4] + RNG.normal(size=(90, 4)) > [0.0, 1.0, -1.0, 0.5]).astype(int)
 
 def classifier(**params):
     defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 HIERARCHY = Hierarchy([None, 0, 0, None])

@@ -441,7 +441,7 @@ def fitted():
     rng = np.random.default_rng(0)
     X, Y = make_rows(200), rng.integers(0, 2, (200, 3))
     params = {"model__hidden_layer_sizes": (8,), "epochs": 2, "random_state": 0}
-    return KerasMultiLabelClassifier(**params).fit(X, Y)
+    return KerasMultiLabelClassifier(**{"model": "mlp", **params}).fit(X, Y)
 
 
 @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])

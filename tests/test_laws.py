@@ -36,7 +36,13 @@ CONTAINERS = {
 
 def tiny_classifier(**params):
     return KerasMultiLabelClassifier(
-        **{"random_state": 0, "epochs": 1, "model__hidden_layer_sizes": (4,), **params}
+        **{
+            "model": "mlp",
+            "random_state": 0,
+            "epochs": 1,
+            "model__hidden_layer_sizes": (4,),
+            **params,
+        }
     )
 
 
@@ -260,7 +266,7 @@ from sklearn.datasets import make_multilabel_classification
 from skmultilabel_keras import KerasMultiLabelClassifier
 
 X, Y = make_multilabel_classification(120, 8, n_classes=3, random_state=0)
-clf = KerasMultiLabelClassifier(random_state=0, epochs=3, model__dropout=0.3).fit(X, Y)
+clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=3, model__dropout=0.3).fit(X, Y)
 json.dump(clf.decision_function(X).tolist(), sys.stdout)
 """
 
@@ -268,7 +274,7 @@ json.dump(clf.decision_function(X).tolist(), sys.stdout)
 @pytest.mark.slow
 def test_another_process_gives_the_same_bits(multilabel_data):
     X, Y = multilabel_data
-    here = KerasMultiLabelClassifier(random_state=0, epochs=3, model__dropout=0.3)
+    here = KerasMultiLabelClassifier("mlp", random_state=0, epochs=3, model__dropout=0.3)
     here.fit(X.astype(np.float64), Y)
     there = subprocess.run(
         [sys.executable, "-c", FRESH_PROCESS], capture_output=True, check=True, text=True
@@ -366,7 +372,7 @@ def build_normalized(meta):
 )
 def test_predicting_again_and_again_traces_once(params, traces, multilabel_data):
     X, Y = multilabel_data
-    clf = KerasMultiLabelClassifier(random_state=0, epochs=1, **params)
+    clf = KerasMultiLabelClassifier(**{"model": "mlp", "random_state": 0, "epochs": 1, **params})
     clear_compile_cache()
     clf.fit(X, Y)
     before = compile_cache_info().traces

@@ -22,7 +22,7 @@ Y_LACKING = np.where(LACKING, np.nan, Y)
 
 def classifier(**params):
     defaults = {"random_state": 0, "epochs": 3, "batch_size": 16}
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 def as_nullable(dtype):

@@ -16,7 +16,7 @@ TRAIN, HELD_OUT = slice(0, 80), slice(80, 120)
 
 def classifier(**params):
     defaults = {"random_state": 0, "epochs": 4, "batch_size": 16}
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 def fit(clf, X=X, y=Y, weight=None):

@@ -65,7 +65,7 @@ def test_statistics_are_those_of_the_training_rows(multilabel_data):
     X, Y = multilabel_data
     X = X * [1, 10, 100, 1e3, 1, 1, 1, 0] + [0, 1e4, 0, 0, 0, 0, 0, 5]
     validation = (X[:20] + 1e3, Y[:20])
-    clf = KerasMultiLabelClassifier(epochs=1, random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, random_state=0)
     clf.fit(X, Y, validation_data=validation)
     scaler = clf.model_.get_layer("scaler")
 
@@ -77,8 +77,8 @@ def test_statistics_are_those_of_the_training_rows(multilabel_data):
 def test_unscaled_features_train_as_well_as_scaled(multilabel_data):
     X, Y = multilabel_data
     units = np.logspace(-4, 4, 8)
-    plain = KerasMultiLabelClassifier(random_state=0, epochs=30).fit(X, Y)
-    scaled = KerasMultiLabelClassifier(random_state=0, epochs=30).fit(X * units, Y)
+    plain = KerasMultiLabelClassifier("mlp", random_state=0, epochs=30).fit(X, Y)
+    scaled = KerasMultiLabelClassifier("mlp", random_state=0, epochs=30).fit(X * units, Y)
     assert np.allclose(plain.predict_proba(X), scaled.predict_proba(X * units), atol=1e-2)
 
 

@@ -23,7 +23,9 @@ Y = (X[:, :3] + RNG.normal(size=(43, 3)) > [0, 0.5, 1]).astype(int)
 
 
 def classifier(**params):
-    return KerasMultiLabelClassifier(**{"random_state": 0, "epochs": 2, "batch_size": 16, **params})
+    return KerasMultiLabelClassifier(
+        **{"model": "mlp", "random_state": 0, "epochs": 2, "batch_size": 16, **params}
+    )
 
 
 def kinds(model):

@@ -635,7 +635,7 @@ def test_what_takes_text(fitted):
 
 
 def test_tags():
-    for clf, reads_text in ((classifier(), True), (KerasMultiLabelClassifier(), False)):
+    for clf, reads_text in ((classifier(), True), (KerasMultiLabelClassifier("mlp"), False)):
         tags = clf.__sklearn_tags__().input_tags
         assert (tags.string, tags.one_d_array) == (reads_text, reads_text)
         assert (tags.two_d_array, tags.three_d_array, tags.sparse) == (not reads_text,) * 3
@@ -657,14 +657,14 @@ def test_text_for_a_network_of_features(model, kind):
 
 
 def test_fits_on_features_and_texts_in_turn(fitted):
-    clf = KerasMultiLabelClassifier(epochs=1, random_state=0)
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, random_state=0)
     features = pd.DataFrame(np.zeros((90, 2)), columns=["a", "b"])
     clf.fit(features, Y)
     clf.set_params(model="text", model__embedding_dim=3).fit(TEXTS, Y)
     assert not hasattr(clf, "n_features_in_")
     assert not hasattr(clf, "feature_names_in_")
     clf.set_params(model=build_bag, model__units=3)
-    clf = KerasMultiLabelClassifier(epochs=1).fit(features, Y)
+    clf = KerasMultiLabelClassifier("mlp", epochs=1).fit(features, Y)
     assert clf.n_features_in_ == 2
 
 

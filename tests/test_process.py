@@ -204,7 +204,7 @@ def test_threads_of_a_worker(case):
 def _fit(X, Y):
     threads = _threads()
     estimator = KerasMultiLabelClassifier(
-        random_state=0, epochs=3, model__hidden_layer_sizes=(64,), model__dropout=0.3
+        "mlp", random_state=0, epochs=3, model__hidden_layer_sizes=(64,), model__dropout=0.3
     )
     return threads, estimator.fit(X, Y).predict_proba(X)
 
@@ -245,7 +245,9 @@ ON_ONE_THREAD = {
 def _fit_on_one_thread(parameters, X, Y):
     if parameters.get("model") == "cnn":
         X = np.tile(X[:, :1, None], (1, 9, 9))
-    estimator = KerasMultiLabelClassifier(random_state=0, epochs=3).set_params(**parameters)
+    estimator = KerasMultiLabelClassifier(model="mlp", random_state=0, epochs=3).set_params(
+        **parameters
+    )
     history = estimator.fit(X, Y).history_
     return history, estimator.predict_proba(X).shape
 

@@ -172,7 +172,11 @@ def make_scene() -> Callable[..., Scene]:
     @functools.cache
     def make(n_labels: int, container: str = "array") -> Scene:
         estimator = KerasMultiLabelClassifier(
-            random_state=0, epochs=8, model__hidden_layer_sizes=(8,), optimizer__learning_rate=0.02
+            "mlp",
+            random_state=0,
+            epochs=8,
+            model__hidden_layer_sizes=(8,),
+            optimizer__learning_rate=0.02,
         )
         convert = CONTAINERS[container]
         X, Y = _draw(n_labels, seed=0)
@@ -378,7 +382,11 @@ def classes_scene(request):
     binary = request.param == "binary"
     y = np.array([-1, 1])[Y[:, 0]] if binary else np.array(["a", "b", "c"])[Y.sum(axis=1)]
     estimator = KerasMultiLabelClassifier(
-        random_state=0, epochs=5, model__hidden_layer_sizes=(8,), optimizer__learning_rate=0.02
+        "mlp",
+        random_state=0,
+        epochs=5,
+        model__hidden_layer_sizes=(8,),
+        optimizer__learning_rate=0.02,
     )
     return Scene(estimator.fit(X, y), X, y)
 
@@ -412,6 +420,6 @@ def test_binary_scorers_take_binary_classes(name):
     """``decision_function`` has one dimension then, for the second class."""
     X, Y = _draw(1, seed=0)
     y = Y.ravel()
-    estimator = KerasMultiLabelClassifier(random_state=0, epochs=5).fit(X, y)
+    estimator = KerasMultiLabelClassifier("mlp", random_state=0, epochs=5).fit(X, y)
 
     assert get_scorer(name)(estimator, X, y) == RULES[name].value(estimator, X, y)

@@ -46,7 +46,7 @@ def classifier(**params):
     defaults = {"random_state": 0, "epochs": 4, "batch_size": 16}
     if "model" not in params:
         defaults |= {"model__hidden_layer_sizes": (6,), "model__dropout": 0.3}
-    return KerasMultiLabelClassifier(**{**defaults, **params})
+    return KerasMultiLabelClassifier(**{"model": "mlp", **defaults, **params})
 
 
 NETWORKS = {"built-in": {}, "user's": {"model": build_random}}
@@ -161,7 +161,7 @@ def test_threads_that_share_a_loss_object_agree_with_serial_fits():
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.4)
     networks = [
         KerasMultiLabelClassifier(
-            loss=loss, model__hidden_layer_sizes=(4 + i,), epochs=2, random_state=0
+            "mlp", loss=loss, model__hidden_layer_sizes=(4 + i,), epochs=2, random_state=0
         )
         for i in range(4)
     ]

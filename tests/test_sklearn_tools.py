@@ -71,7 +71,9 @@ def make(make_classifier: Callable[..., Any]) -> Callable[..., KerasMultiLabelCl
 @pytest.fixture(scope="module")
 def plain(data) -> KerasMultiLabelClassifier:
     """Return what ``make().fit(*data)`` gives; tests must not change it."""
-    estimator = KerasMultiLabelClassifier(random_state=0, epochs=2, model__hidden_layer_sizes=(8,))
+    estimator = KerasMultiLabelClassifier(
+        "mlp", random_state=0, epochs=2, model__hidden_layer_sizes=(8,)
+    )
     return estimator.fit(*data)
 
 
@@ -264,7 +266,7 @@ def test_what_users_get():
     """The snippet in the README and in the estimator's issue, word for word."""
     X, Y = sklearn.datasets.make_multilabel_classification(100, 10, n_classes=4, random_state=0)
 
-    pipe = make_pipeline(StandardScaler(), KerasMultiLabelClassifier(random_state=0))
+    pipe = make_pipeline(StandardScaler(), KerasMultiLabelClassifier("mlp", random_state=0))
     search = GridSearchCV(
         pipe,
         {
@@ -560,7 +562,7 @@ def frames(data) -> tuple[np.ndarray, pd.DataFrame]:
 def fitted(frames) -> KerasMultiLabelClassifier:
     """Return an estimator fitted on a frame; tests must not change it."""
     return KerasMultiLabelClassifier(
-        random_state=0, epochs=2, model__hidden_layer_sizes=(4,), warm_start=True
+        "mlp", random_state=0, epochs=2, model__hidden_layer_sizes=(4,), warm_start=True
     ).fit(*frames)
 
 
@@ -569,7 +571,7 @@ def further(frames) -> tuple[KerasMultiLabelClassifier, KerasMultiLabelClassifie
     """Return the same estimator, never copied, after one and after two more calls."""
     first, second = (
         KerasMultiLabelClassifier(
-            random_state=0, epochs=2, model__hidden_layer_sizes=(4,), warm_start=True
+            "mlp", random_state=0, epochs=2, model__hidden_layer_sizes=(4,), warm_start=True
         )
         .fit(*frames)
         .partial_fit(*frames)
@@ -714,8 +716,8 @@ def saved(data, tmp_path_factory) -> Iterator[tuple[Path, dict[str, KerasMultiLa
     X, Y = data
     params = {"random_state": 0, "epochs": 2}
     estimators = {
-        "pickled": KerasMultiLabelClassifier(model__hidden_layer_sizes=(4,), **params),
-        "mapped": KerasMultiLabelClassifier(model__hidden_layer_sizes=(4,), **params),
+        "pickled": KerasMultiLabelClassifier("mlp", model__hidden_layer_sizes=(4,), **params),
+        "mapped": KerasMultiLabelClassifier("mlp", model__hidden_layer_sizes=(4,), **params),
         "local": KerasMultiLabelClassifier(_local_function(2.0), model__units=3, **params),
         "compiled": KerasMultiLabelClassifier(_by_value(build_compiled), **params),
     }
@@ -774,7 +776,7 @@ def alone(request, data) -> tuple[KerasMultiLabelClassifier, dict[str, Any]]:
     params = {"random_state": 0, "epochs": 2}
     if request.param == "auto":
         estimator = KerasMultiLabelClassifier(
-            model__hidden_layer_sizes=(8,), model__dropout=0.3, **params
+            "mlp", model__hidden_layer_sizes=(8,), model__dropout=0.3, **params
         )
     else:
         estimator = KerasMultiLabelClassifier(MODELS[request.param](), **params)

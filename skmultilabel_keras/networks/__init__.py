@@ -81,7 +81,6 @@ __all__ = [
 ]
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
-    "auto": mlp,
     "cnn": cnn,
     "ensemble": ensemble,
     "linear": linear,
