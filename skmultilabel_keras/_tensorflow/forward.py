@@ -362,13 +362,13 @@ def _add_bins(recipe: _Recipe, layer: networks.PiecewiseLinear | _Beside) -> boo
     if places is None:
         return False
     start, inverse_width = places
+    n_features, n_bins = bins.start.shape
 
     def step(x: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
         positions = x[:, :, np.newaxis] - weights[start]
         positions *= weights[inverse_width]
-        return np.clip(positions, 0, 1, out=positions).reshape(len(x), -1)
+        return np.clip(positions, 0, 1, out=positions).reshape(-1, n_features * n_bins)
 
-    n_features, n_bins = bins.start.shape
     recipe.width = max(recipe.width, n_features * (n_bins + 1))
     (recipe.append if bins is layer else recipe.put_beside)(step)
     return True
