@@ -11,7 +11,7 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -32,11 +32,12 @@ from skmultilabel_keras._parameters import (
 )
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
-    FeatureScaler,
     LabelPrior,
     is_for_text,
     resolve_network,
 )
+
+_Layer = TypeVar("_Layer", bound=keras.layers.Layer)
 
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
@@ -512,10 +513,10 @@ def is_sum_over_rows(network: keras.Model) -> bool:
     )
 
 
-def find_scalers(network: keras.Model) -> list[FeatureScaler]:
-    """Return the layers whose statistics are to be set from the training rows."""
+def find_scalers(network: keras.Model, kind: type[_Layer]) -> list[_Layer]:
+    """Return the layers of a kind whose statistics are to be set from the training rows."""
     layers = network._flatten_layers()
-    return [layer for layer in layers if isinstance(layer, FeatureScaler) and layer.trainable]
+    return [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
 
 
 def find_priors(network: keras.Model, n_units: int) -> list[Any]:

@@ -56,7 +56,7 @@ from skmultilabel_keras._parameters import (
 )
 from skmultilabel_keras._recipes import AUTO, choose_recipe, complete
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
-from skmultilabel_keras._rows import Rows, feature_statistics, prior_logits
+from skmultilabel_keras._rows import Rows, bin_edges, feature_statistics, prior_logits
 from skmultilabel_keras._target_encoder import (
     TargetEncoder,
     has_missing,
@@ -71,7 +71,7 @@ from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hoo
 from skmultilabel_keras._validation import check_features, check_sample_weight
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
-from skmultilabel_keras.networks import BackboneInput, is_for_text
+from skmultilabel_keras.networks import BackboneInput, FeatureScaler, PiecewiseLinear, is_for_text
 
 # Share of the rows that early stopping watches where no share is given, as in scikit-learn.
 _EARLY_STOPPING_SPLIT = 0.1
@@ -823,11 +823,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return rows.with_mean_weight_one()
 
     def _set_scalers(self, rows: Rows) -> None:
-        scalers = find_scalers(self._network)
+        scalers = find_scalers(self._network, FeatureScaler)
         if scalers:
             statistics = feature_statistics(rows)
             for scaler in scalers:
                 scaler.set_statistics(*statistics)
+        for encoder in find_scalers(self._network, PiecewiseLinear):
+            encoder.set_edges(bin_edges(rows, encoder.n_bins))
 
     def _set_priors(self, rows: Rows) -> None:
         """Start biases at the priors of the labels, where a new network asks for it."""

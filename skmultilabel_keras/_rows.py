@@ -1,7 +1,7 @@
 """Labelled rows: features, encoded targets and weights that are cut into batches together.
 
-Owns: batches of any container as dense arrays, statistics of features and targets, rows that are
-equal.
+Owns: batches of any container as dense arrays, statistics of features and targets, edges of
+bins, rows that are equal.
 Does not own: which rows are for validation (``model_selection``) or the order of training.
 
 Features are never copied or densified whole: a ``Rows`` is a view by row numbers, and only
@@ -25,6 +25,9 @@ _BLOCK_SIZE = 2**22
 
 # Below this a scale would be zero, or lose digits, as float32.
 _TINY = float(np.finfo(np.float32).tiny)
+
+# Rows of which quantiles are taken at most.
+_QUANTILES_OF = 100_000
 
 # Rows up to which a training set of one batch is searched for equal rows.
 _MERGE_AT_MOST = 4096
@@ -161,6 +164,44 @@ def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(varies, spread, np.maximum(spread, 1.0))
 
 
+def bin_edges(rows: Rows, n_bins: int) -> np.ndarray:
+    """Return the edges of the bins of each feature.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of two dimensions; those of weight zero count for nothing.
+    n_bins : int
+        The most bins of a feature.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_bins + 1)
+        float32, which do not decrease in a row; between two that are equal there is no bin. The
+        edges of a feature are all of its values if there are at most ``n_bins + 1``, else the
+        weighted quantiles at 0, 1 / n_bins, ..., 1, which are values that occur. A feature with
+        fewer than three edges has no bins, which would say no more than itself.
+
+    Notes
+    -----
+    Of more than 100,000 rows, the quantiles are those of 100,000 drawn with a fixed seed.
+
+    A bin is wider than the rounding errors of float32 at its edges; narrower ones are left out.
+    """
+    index, weight = _sample_of_counting(rows)
+    X = rows.X[index].tocsc() if sparse.issparse(rows.X) else rows.X
+    n_features = X.shape[1]
+    edges = np.zeros((n_features, n_bins + 1), dtype=np.float32)
+    step = block_length((0, len(index)))
+    for first in range(0, n_features, step):
+        columns = slice(first, first + step)
+        block = X[:, columns].toarray() if sparse.issparse(X) else X[index, columns]
+        # As the network sees them, with one zero.
+        for feature, values in enumerate(block.astype(np.float32).T + np.float32(0), first):
+            edges[feature] = _quantiles(values, weight, n_bins)
+    return _without_needless(edges)
+
+
 def prior_logits(
     rows: Rows, n_units: int, *, exclusive: bool, label_weight: np.ndarray | None = None
 ) -> np.ndarray:
@@ -249,6 +290,48 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         total = new_total
     variance = squares / total
     return (mean[0], variance[0]) if flat else (mean, variance)
+
+
+def _sample_of_counting(rows: Rows) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return rows with a weight above zero, not too many of them, and their weights."""
+    index, weight = rows.index, None
+    if rows.weight is not None:
+        weight = rows.weight[index]
+        weight = weight.mean(axis=1) if weight.ndim == 2 else weight
+        index, weight = index[weight > 0], weight[weight > 0]
+    if len(index) > _QUANTILES_OF:
+        # At random: what repeats with a period, days say, would be missed by every n-th row.
+        taken = np.random.default_rng(0).choice(len(index), _QUANTILES_OF, replace=False)
+        index, weight = index[taken], None if weight is None else weight[taken]
+    return index, weight
+
+
+def _quantiles(values: np.ndarray, weight: np.ndarray | None, n_bins: int) -> np.ndarray:
+    """Return all values in order, or n_bins + 1 quantiles; the last one again where it is fewer."""
+    if weight is None:
+        distinct, mass = np.unique(values, return_counts=True)
+    else:
+        distinct, group = np.unique(values, return_inverse=True)
+        mass = np.bincount(group, weight)
+    if len(distinct) > n_bins + 1:
+        up_to = np.cumsum(mass)
+        # Less what sums of weights are off by, so that copies and weights give the same values.
+        levels = np.arange(1, n_bins) * (up_to[-1] / n_bins) * (1 - 1e-9)
+        distinct = distinct[[0, *np.searchsorted(up_to, levels), -1]]
+        # Equal quantiles stay beside each other, and have no bin between them.
+    return np.pad(distinct, (0, n_bins + 1 - len(distinct)), mode="edge")
+
+
+def _without_needless(edges: np.ndarray) -> np.ndarray:
+    """Return edges without bins that rounding made, or that are all of a feature."""
+    kept = edges.astype(np.float64)  # in which no width overflows
+    for place in range(1, kept.shape[1]):
+        low, high = kept[:, place - 1], kept[:, place]
+        rounding = 10 * np.finfo(np.float32).eps * np.maximum(np.abs(low), np.abs(high))
+        kept[:, place] = np.where(high - low > np.maximum(rounding, _TINY), high, low)
+    is_line = (kept[:, 1:] > kept[:, :-1]).sum(axis=1) < 2
+    kept[is_line] = kept[is_line, :1]
+    return kept.astype(np.float32)
 
 
 def _row_key(values: Any, row: int) -> bytes:

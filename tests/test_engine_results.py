@@ -116,6 +116,13 @@ CASES = {
         dense(kernel_constraint=keras.constraints.MaxNorm(0.5)),
     ),
     "dropout": {"model__dropout": 0.4},
+    "bins": {"model__n_bins": 4, "fit": {"sample_weight": WEIGHT}},
+    "bins of an ensemble": {
+        "model": "ensemble",
+        "model__n_bins": 3,
+        "model__n_members": 3,
+        "model__hidden_layer_sizes": (5,),
+    },
     "Keras' noise": network(
         partial(layers.GaussianNoise, 0.3), dense(), partial(layers.Dropout, 0.4)
     ),

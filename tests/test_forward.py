@@ -74,6 +74,7 @@ PIECES = {
     ),
     "scaler": lambda units, name: networks.FeatureScaler(),
     "scaler without shift": lambda units, name: networks.FeatureScaler(shift=False),
+    "bins": lambda units, name: networks.PiecewiseLinear(units),
     "dropout": lambda units, name: layers.Dropout(0.5),
     "own dropout": lambda units, name: networks.Dropout(0.5),
     "noise": lambda units, name: layers.GaussianNoise(0.5),
@@ -315,6 +316,53 @@ def test_overflow_is_silent_and_the_same():
         warnings.simplefilter("error")
         outputs = ForwardPass.of(model).outputs(X)
     np.testing.assert_array_equal(outputs, np.asarray(model(X)))
+
+
+# Bins beside what comes from the features.
+
+
+def put_bins_beside(*stack, behind=(), order=1, bins=networks.PiecewiseLinear, **options):
+    x = inputs = keras.Input((N_FEATURES,))
+    for layer in stack:
+        x = layer(x)
+    parts = [x, bins(3)(inputs)][::order]
+    x = layers.Concatenate(**options)(parts)
+    for layer in behind:
+        x = layer(x)
+    return randomize(keras.Model(inputs, x))
+
+
+BEFORE = {
+    "nothing": list,
+    "scaler": lambda: [networks.FeatureScaler()],
+    "activation": lambda: [layers.ReLU()],
+    "dense": lambda: [layers.Dense(3, "relu"), layers.Activation("tanh")],
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("n_rows", [0, 1, 9])
+def test_bins_beside_agree_with_keras(monkeypatch, before, n_rows):
+    monkeypatch.setattr(forward, "_BLOCK_ROWS", 4)
+    for behind in ([], [layers.ReLU()], [layers.Dense(3, "relu"), layers.Dense(2)]):
+        model = put_bins_beside(*BEFORE[before](), behind=behind)
+        assert_agrees(model, make_rows(n_rows))
+        assert_agrees(model, make_csr(n_rows))
+
+
+class OwnBins(networks.PiecewiseLinear):
+    """Looks like bins, and may be anything."""
+
+
+def test_other_branches_are_left_alone():
+    assert ForwardPass.of(put_bins_beside()) is not None
+    assert ForwardPass.of(put_bins_beside(order=-1)) is None
+    assert ForwardPass.of(put_bins_beside(bins=OwnBins)) is None
+    assert ForwardPass.of(put_bins_beside(bins=layers.Dense)) is None
+    inputs = keras.Input((N_FEATURES,))
+    x = layers.Dense(N_FEATURES)(inputs)
+    bins = networks.PiecewiseLinear(3)(x)  # of what is no input
+    assert ForwardPass.of(keras.Model(inputs, layers.Concatenate()([x, bins]))) is None
 
 
 # What the forward pass leaves alone.

@@ -11,7 +11,13 @@ from scipy import sparse
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skmultilabel_keras import _rows
-from skmultilabel_keras._rows import Rows, block_length, dense_rows, feature_statistics
+from skmultilabel_keras._rows import (
+    Rows,
+    bin_edges,
+    block_length,
+    dense_rows,
+    feature_statistics,
+)
 
 CONTAINERS = {
     "C array": np.ascontiguousarray,
@@ -478,3 +484,85 @@ def test_equal_weights_are_none(weight):
     rows = make_rows(np.zeros((3, 1)), weight=weight, index=[0, 2])
 
     assert rows.with_mean_weight_one().weight is None
+
+
+# Edges of bins.
+
+TABLES = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 30), st.integers(1, 4)),
+    elements=st.integers(-9, 9).map(float),
+)
+over_bins = st.integers(2, 6)
+
+
+@given(TABLES, over_bins, st.integers(1, 60))
+def test_edges_are_the_quantiles(X, n_bins, block_size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_rows, "_BLOCK_SIZE", block_size)
+        edges = bin_edges(make_rows(X), n_bins)
+
+    assert edges.shape == (X.shape[1], n_bins + 1)
+    assert edges.dtype == np.float32
+    assert (np.diff(edges, axis=1) >= 0).all()
+    levels = np.arange(n_bins + 1) / n_bins - 1e-12
+    for values, found in zip(X.T, edges, strict=True):
+        wanted = np.unique(values)
+        if len(wanted) > n_bins + 1:
+            wanted = np.unique(np.quantile(values, levels.clip(0), method="inverted_cdf"))
+        assert np.unique(found).tolist() == (wanted if len(wanted) > 2 else found[:1]).tolist()
+
+
+@given(TABLES, over_bins, st.data())
+def test_edges_count_weights_as_copies(X, n_bins, data):
+    times = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(X), max_size=len(X))))
+    times[0] += not times.any()
+    copies = make_rows(np.repeat(X, times, axis=0))
+    for unit in (1.0, 0.1, 1e-7, 3e9):
+        for weight in (times * unit, np.stack([0.5 * times, 1.5 * times], axis=1) * unit):
+            got = bin_edges(make_rows(X, weight=weight), n_bins)
+            np.testing.assert_array_equal(got, bin_edges(copies, n_bins))
+
+
+@given(TABLES, over_bins, st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_features_does_not_move_edges(X, n_bins, random):
+    rows, columns = list(range(len(X))), list(range(X.shape[1]))
+    random.shuffle(rows)
+    random.shuffle(columns)
+    weight = np.arange(1.0, len(X) + 1) / 7
+    edges = bin_edges(make_rows(X, weight=weight), n_bins)
+
+    moved = make_rows(X[rows][:, columns], weight=weight[rows])
+    np.testing.assert_array_equal(bin_edges(moved, n_bins), edges[columns])
+    np.testing.assert_array_equal(bin_edges(make_rows(X, weight=weight, index=rows), n_bins), edges)
+
+
+@every_container
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_edges_of_any_container(make, dtype, small_blocks):
+    X = (10 * random_data()[0]).astype(dtype)
+    index = np.arange(0, 40, 2)
+    got = bin_edges(make_rows(make(X), index=index), 4)
+    np.testing.assert_array_equal(got, bin_edges(make_rows(X[index]), 4))
+
+
+def test_edges_leave_rounding_out():
+    noise = np.array([0, 1, 2, 3]) * np.spacing(np.float32(7))
+    X = np.stack([7 + noise, [7, 7 + noise[1], 8, 9], [0.0, -0.0, 0.0, 0.0], noise * 1e-40], axis=1)
+    edges = bin_edges(make_rows(X), 4)
+    np.testing.assert_array_equal(edges[1], [7, 7, 8, 9, 9])
+    assert (edges[[0, 2, 3]] == edges[[0, 2, 3], :1]).all()
+
+
+def test_edges_of_many_rows_are_those_of_a_sample(monkeypatch):
+    monkeypatch.setattr(_rows, "_QUANTILES_OF", 500)
+    X = np.random.default_rng(0).uniform(size=(4000, 2))
+    weight = np.ones(4000)
+    edges = bin_edges(make_rows(X, weight=weight), 4)
+    np.testing.assert_allclose(edges, [np.linspace(0, 1, 5)] * 2, atol=0.08)
+    np.testing.assert_array_equal(edges, bin_edges(make_rows(X), 4))
+    assert np.isin(edges, X.astype(np.float32)).all()
+    weight[2000:] = 0
+    np.testing.assert_array_equal(
+        bin_edges(make_rows(X, weight=weight), 4), bin_edges(make_rows(X[:2000]), 4)
+    )

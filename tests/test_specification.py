@@ -17,7 +17,7 @@ from skmultilabel_keras._tensorflow.specification import (
     specify_network,
     specify_training,
 )
-from skmultilabel_keras.networks import Dropout, FeatureScaler
+from skmultilabel_keras.networks import Dropout, FeatureScaler, PiecewiseLinear
 
 layers, losses, metrics, optimizers = keras.layers, keras.losses, keras.metrics, keras.optimizers
 schedules = optimizers.schedules
@@ -65,6 +65,10 @@ def bound(model):
     model.layers[1].kernel.constraint = keras.constraints.MaxNorm(0.1)
 
 
+def set_edges(width, model):
+    model.layers[1].set_edges(np.tile(np.arange(9) * width, (4, 1)))
+
+
 # Networks that are to share.
 
 
@@ -101,6 +105,9 @@ EQUAL = {
         for share in (0.1, 0.4)
     ],
     "normalisation": [partial(build, layers.BatchNormalization, FeatureScaler)] * 2,
+    "edges of bins": [
+        partial(changed, partial(set_edges, width), PiecewiseLinear) for width in (1, 2)
+    ],
     "attention": [partial(build, attend, shape=(4, 4))] * 2,
     "metrics on probabilities": [
         partial(build, logged=[lambda: OnProbabilities(metrics.AUC(), "sigmoid")])
@@ -194,6 +201,7 @@ DIFFERENT = {
     "no dropout": by_layer(*(partial(Dropout, rate) for rate in (0.0, 0.2))),
     "shape of masks": by_layer(*(partial(Dropout, 0.1, s) for s in (None, (1, 4), (None, 1)))),
     "negative slope": by_layer(*(partial(layers.LeakyReLU, slope) for slope in (0.1, 0.2))),
+    "bins": by_layer(*(partial(PiecewiseLinear, n) for n in (2, 3))),
     "shift": by_layer(*(partial(FeatureScaler, shift=shift) for shift in (True, False))),
     "padding": by_layer(
         *(partial(layers.Conv1DTranspose, 2, 3, strides=3, output_padding=p) for p in (1, 2)),

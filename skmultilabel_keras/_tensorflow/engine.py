@@ -12,13 +12,20 @@ from typing import NamedTuple
 import keras
 
 from skmultilabel_keras._tensorflow.specification import Specification, leaf_layers
-from skmultilabel_keras.networks import Dropout, FeatureScaler, MemberDense, MemberMean
+from skmultilabel_keras.networks import (
+    Dropout,
+    FeatureScaler,
+    MemberDense,
+    MemberMean,
+    PiecewiseLinear,
+)
 
 # Layers whose work is a few small operations: threads between operations do not pay for them.
 _LIGHT_LAYERS = (
     keras.layers.Activation,
     keras.layers.Add,
     keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
     keras.layers.Dense,
     keras.layers.Dropout,
     keras.layers.Flatten,
@@ -31,6 +38,7 @@ _LIGHT_LAYERS = (
     FeatureScaler,
     MemberDense,
     MemberMean,
+    PiecewiseLinear,
 )
 
 # Of these, the ones that XLA does not slow down: Keras' own dropout draws random numbers slowly.

@@ -3,8 +3,9 @@
 Owns: which networks it can compute, the steps of such a network, its weights as arrays.
 Does not own: networks that are anything else (``functions``), or activations (``_activations``).
 
-It takes chains of Keras' own layers on rows of features, in float32 on the CPU. A subclass of a
-layer, a second branch or an unknown setting may mean something else, so none of these is taken.
+It takes chains of Keras' own layers on rows of features, in float32 on the CPU, and beside the
+first of them the branch that encodes features by bins. A subclass of a layer, any other branch or
+an unknown setting may mean something else, so none of these is taken.
 
 Weights are read from the network's variables in each call: a user may set them at any time.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -225,6 +226,20 @@ class _Recipe:
         self._steps.append(lambda z, _: activation(z))
         self.only_scales = False
 
+    def put_beside(self, step: Step) -> None:
+        """Put the columns that a step makes of the input behind those of the steps so far."""
+        before = tuple(self._steps)
+
+        def both(x: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
+            z = x
+            for one in before:
+                z = one(z, weights)
+            return np.concatenate([z, step(x, weights)], axis=1)
+
+        self._steps = []
+        self.takes_sparse = False
+        self.append(both)
+
     @property
     def is_empty(self) -> bool:
         """Whether no step has been added yet."""
@@ -246,11 +261,33 @@ def _chain(model: keras.Model) -> list[Any] | None:
     while tensor is not first:
         history = tensor._keras_history
         layer, node = history.operation, history.operation._inbound_nodes[history.node_index]
-        if not _is_float32(layer) or not _is_called_plainly(node):
+        if not _is_float32(layer):
             return None
-        layers.append(layer)
+        beside = _find_bins_beside(layer, node, first)
+        if beside is None and not _is_called_plainly(node):
+            return None
+        layers.append(beside or layer)
         tensor = node.input_tensors[0]
     return layers[::-1]
+
+
+class _Beside(NamedTuple):
+    """The columns of a layer on the network's input, put behind those of the chain so far."""
+
+    bins: networks.PiecewiseLinear
+
+
+def _find_bins_beside(layer: Any, node: Any, first: Any) -> _Beside | None:
+    """Return the bins that a layer puts beside what comes from the chain, None if it does not."""
+    tensors = node.input_tensors
+    if type(layer) is not keras.layers.Concatenate or len(tensors) != 2:
+        return None
+    history = tensors[1]._keras_history
+    bins, node = history.operation, history.operation._inbound_nodes[history.node_index]
+    is_known = type(bins) is networks.PiecewiseLinear and _is_float32(bins)
+    if not is_known or not _is_called_plainly(node) or layer.axis not in (-1, 1):
+        return None
+    return _Beside(bins) if node.input_tensors[0] is first else None
 
 
 def _is_special(tensor: Any) -> bool:
@@ -316,6 +353,24 @@ def _add_scaler(recipe: _Recipe, layer: networks.FeatureScaler) -> bool:
     if is_first:
         recipe.only_scales = True
         recipe.shift = mean[0] if mean else None
+    return True
+
+
+def _add_bins(recipe: _Recipe, layer: networks.PiecewiseLinear | _Beside) -> bool:
+    bins = layer.bins if isinstance(layer, _Beside) else layer
+    places = recipe.places(bins.start, bins.inverse_width)
+    if places is None:
+        return False
+    start, inverse_width = places
+    n_features, n_bins = bins.start.shape
+
+    def step(x: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
+        positions = x[:, :, np.newaxis] - weights[start]
+        positions *= weights[inverse_width]
+        return np.clip(positions, 0, 1, out=positions).reshape(-1, n_features * n_bins)
+
+    recipe.width = max(recipe.width, n_features * (n_bins + 1))
+    (recipe.append if bins is layer else recipe.put_beside)(step)
     return True
 
 
@@ -477,6 +532,8 @@ _LAYERS: dict[type, Callable[[_Recipe, Any], bool]] = {
     keras.layers.ELU: lambda recipe, layer: _activate(recipe, partial(elu, alpha=layer.alpha)),
     keras.layers.Softmax: _add_softmax,
     networks.FeatureScaler: _add_scaler,
+    networks.PiecewiseLinear: _add_bins,
+    _Beside: _add_bins,
     networks.MemberDense: _add_member_dense,
     networks.MemberMean: _add_member_mean,
 }

@@ -2,7 +2,7 @@
 
 Owns: the networks that ``model=`` knows by name. Those for tables are in ``_tables`` and
 ``_ensemble``, those for images in ``_images`` and ``_transfer``; layers are in ``_layers``,
-``_augmentation`` and ``_backbone_layers``, initial values in ``_initializers``.
+``_features``, ``_augmentation`` and ``_backbone_layers``, initial values in ``_initializers``.
 Does not own: compiling, losses, or the reading of outputs (``_heads``). Networks end without
 activation: their outputs are logits.
 
@@ -38,6 +38,7 @@ from skmultilabel_keras.networks._ensemble import (
     MemberMean,
     ensemble,
 )
+from skmultilabel_keras.networks._features import PiecewiseLinear
 from skmultilabel_keras.networks._images import cnn
 from skmultilabel_keras.networks._initializers import LabelPrior
 from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
@@ -66,6 +67,7 @@ __all__ = [
     "MaxOverText",
     "MemberDense",
     "MemberMean",
+    "PiecewiseLinear",
     "TextEncoder",
     "WordVectors",
     "cnn",

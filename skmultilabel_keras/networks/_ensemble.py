@@ -76,6 +76,7 @@ def ensemble(
     l2: float = 0.0,
     prior_bias: bool = True,
     standardize: bool = True,
+    n_bins: int | None = None,
 ) -> keras.Model:
     """Ensemble of multilayer perceptrons that are trained as one network.
 
@@ -106,6 +107,8 @@ def ensemble(
         :class:`LabelPrior`, or at zero.
     standardize : bool, default=True
         As in :func:`mlp`.
+    n_bins : int or None, default=None
+        As in :func:`mlp`.
 
     Returns
     -------
@@ -117,7 +120,8 @@ def ensemble(
     Raises
     ------
     ValueError
-        For a parameter that is none of these, and where sparse rows are to share weights.
+        For a parameter that is none of these, and where sparse rows are to share weights or to
+        have bins.
 
     References
     ----------
@@ -134,7 +138,7 @@ def ensemble(
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     check_number("l2", l2)
     share = _resolve_share(share_weights, is_sparse=meta.get("X_sparse_", False))
-    inputs, x = table_input(meta, standardize=standardize)
+    inputs, x = table_input(meta, standardize=standardize, n_bins=n_bins)
     for number, units in enumerate(map(int, hidden_layer_sizes)):
         x = MemberDense(
             units,
