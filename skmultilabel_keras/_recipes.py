@@ -69,6 +69,9 @@ def complete(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, 
 
 
 def _is_open(params: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a declared parameter is left open, or a routed one is left out."""
+    if "__" in name:
+        return name not in params
     value = params.get(name)
     return value is None or (isinstance(value, str) and value == AUTO)
 
