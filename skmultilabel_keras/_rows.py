@@ -196,8 +196,8 @@ def bin_edges(rows: Rows, n_bins: int) -> np.ndarray:
     for first in range(0, n_features, step):
         columns = slice(first, first + step)
         block = X[:, columns].toarray() if sparse.issparse(X) else X[index, columns]
-        # As the network sees them, with one zero.
-        for feature, values in enumerate(block.astype(np.float32).T + np.float32(0), first):
+        # In float32, as the network sees them.
+        for feature, values in enumerate(block.astype(np.float32, copy=False).T, first):
             edges[feature] = _quantiles(values, weight, n_bins)
     return _without_needless(edges)
 

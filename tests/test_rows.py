@@ -513,6 +513,13 @@ def test_edges_are_the_quantiles(X, n_bins, block_size):
         assert np.unique(found).tolist() == (wanted if len(wanted) > 2 else found[:1]).tolist()
 
 
+def test_what_says_no_more_than_the_feature_has_no_edges():
+    """One value, two values, and quantiles of which only the smallest and the largest differ."""
+    X = np.stack([np.full(40, 3.0), np.arange(40) % 2, np.arange(40) - 30], axis=1).clip(0)
+    edges = bin_edges(make_rows(X), 2)
+    assert (edges == edges[:, :1]).all()
+
+
 @given(TABLES, over_bins, st.data())
 def test_edges_count_weights_as_copies(X, n_bins, data):
     times = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(X), max_size=len(X))))
