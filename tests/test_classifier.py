@@ -44,7 +44,7 @@ def test_setting_a_wrong_name_sets_nothing():
     clf = KerasMultiLabelClassifier("mlp")
     with pytest.raises(ValueError, match="epochz"):
         clf.set_params(epochs=9, epochz=9)
-    assert clf.epochs == 100
+    assert clf.epochs == "auto"
 
 
 def test_parameters_of_a_model_function_need_no_prefix(multilabel_data):

@@ -34,7 +34,7 @@ LAYERS = [
         "_tensorflow.resident",
     },
     {"_monitoring"},
-    {"_parameters"},
+    {"_parameters", "_recipes"},
     {"losses"},
     {"calibration"},
     {"model_selection"},

@@ -30,7 +30,8 @@ SMALL = {"model__backbone_options": {"alpha": 0.25}}
 MEMBERS = {"model__n_members": 3, "model__hidden_layer_sizes": (5,)}
 # The name, its rows, and parameters that make it small.
 CASES = {
-    "auto": ("auto", TABLE, {"model__hidden_layer_sizes": (5,)}),
+    "auto": ("auto", TABLE, MEMBERS),
+    "auto, sparse": ("auto", sparse.csr_array(TABLE), MEMBERS),
     "mlp": ("mlp", TABLE, {"model__hidden_layer_sizes": (5,), "model__dropout": 0.2}),
     "mlp, sparse": ("mlp", sparse.csr_array(TABLE), {"model__hidden_layer_sizes": (5,)}),
     "linear": ("linear", TABLE, {}),
@@ -78,7 +79,7 @@ def fitted():
 
 
 def test_every_network_is_here():
-    assert {name for name, _, _ in CASES.values()} == set(NETWORKS)
+    assert {name for name, _, _ in CASES.values()} == {"auto", *NETWORKS}
 
 
 # Laws.

@@ -649,7 +649,7 @@ def test_features_for_a_network_of_text(X, fitted):
         fitted.predict(X)
 
 
-@pytest.mark.parametrize("model", ["auto", "mlp", "linear"])
+@pytest.mark.parametrize("model", ["mlp", "linear"])
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_text_for_a_network_of_features(model, kind):
     with pytest.raises(ValueError, match=r"X must be numeric; it holds text.*model='text'"):

@@ -28,6 +28,7 @@ from skmultilabel_keras.networks._backbones import (
 )
 from skmultilabel_keras.networks._checks import check_choice, check_dense, is_count, is_number
 from skmultilabel_keras.networks._dense import dense_head
+from skmultilabel_keras.networks._features import PiecewiseLinear
 from skmultilabel_keras.networks._images import POOLINGS, image_shape, pool, with_channels
 from skmultilabel_keras.networks._layers import FeatureScaler
 
@@ -208,7 +209,7 @@ def _freeze(network: keras.Model, n_layers: Any) -> bool:
             f"{n_layers!r}."
         )
     for layer in network._flatten_layers():
-        if isinstance(layer, FeatureScaler):
+        if isinstance(layer, (FeatureScaler, PiecewiseLinear)):
             layer.trainable = False  # keeps the statistics that the backbone was trained with
     layers = [layer for layer in network.layers if layer.trainable_weights]
     if n_layers > len(layers):

@@ -1,0 +1,188 @@
+"""What "auto" stands for: the network and its training, by the kind and the size of the rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
+
+from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
+from skmultilabel_keras._documents import holds_texts
+from skmultilabel_keras._recipes import choose_recipe
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.normal(size=(60, 5)).astype(np.float32)
+Y = (TABLE[:, :3] > 0).astype(int)
+WORDS = np.array(["rain", "cat", "soup", "green", "red"])
+TEXTS = [" ".join(WORDS[row > 0.2]) for row in TABLE]
+
+# Rows of each kind, and the network for them.
+KINDS = {
+    "table": (TABLE, "ensemble"),
+    "integers": ((9 * TABLE).astype(int), "ensemble"),
+    "frame": (pd.DataFrame(TABLE, columns=list("abcde")), "ensemble"),
+    "lists": (TABLE.tolist(), "ensemble"),
+    "sparse": (sparse.csr_array(TABLE), "ensemble"),
+    "sparse matrix": (sparse.csc_matrix(TABLE), "ensemble"),
+    "gray images": (RNG.random((60, 12, 12)), "cnn"),
+    "images": ((255 * RNG.random((60, 12, 12, 3))).astype(np.uint8), "cnn"),
+    "texts": (TEXTS, "text"),
+    "series": (pd.Series(TEXTS, index=range(60, 120)), "text"),
+    "array of texts": (np.array(TEXTS), "text"),
+}
+over_kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def classifier(**params):
+    small = {"epochs": 2, "random_state": 0, "model__hidden_layer_sizes": (4,)}
+    return KerasMultiLabelClassifier(**small | params)
+
+
+def meta_of(n_rows, n_features, n_labels, *, is_sparse=False):
+    return {
+        "X_shape_": (n_rows, n_features),
+        "X_sparse_": is_sparse,
+        "n_units_": n_labels,
+    }
+
+
+def recipe_of(*sizes, is_sparse=False, **params):
+    given = KerasMultiLabelClassifier(**params).get_params()
+    return choose_recipe(given, meta_of(*sizes, is_sparse=is_sparse))
+
+
+@over_kinds
+def test_network_fits_the_kind_of_rows(kind):
+    X, network = KINDS[kind]
+    clf = classifier().fit(X, Y)
+    assert clf.recipe_["model"] == network
+    assert clf.predict_proba(X).shape == Y.shape
+    assert clf.predict(X[:1]).shape == (1, 3)
+
+
+@over_kinds
+def test_clones_agree_and_name_the_network_themselves(kind):
+    """A clone is as the first; and what the recipe says, said by a user, does the same."""
+    X, _ = KINDS[kind]
+    clf = classifier().fit(X, Y)
+    wanted = clf.predict_proba(X)
+    assert np.array_equal(clone(clf).fit(X, Y).predict_proba(X), wanted)
+    assert clone(clf).model == "auto"
+    named = classifier().set_params(**clf.recipe_).fit(X, Y)
+    assert np.array_equal(named.predict_proba(X), wanted)
+    assert named.recipe_ == {}
+
+
+@pytest.mark.parametrize("y", [Y[:, 0], Y[:, :1], [["a"], ["b"]] * 30], ids=["1-D", "one", "lists"])
+def test_any_targets(y):
+    clf = classifier().fit(TABLE, y)
+    assert clf.predict_proba(TABLE).shape == (60, clf.n_labels_)
+
+
+def test_networks_of_a_user_are_trained_plainly():
+    clf = KerasMultiLabelClassifier("mlp", random_state=0).fit(TABLE, Y)
+    assert clf.recipe_ == {"epochs": 100, "optimizer": "adam"}
+    assert clf.n_iter_ == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 3), ("batch_size", 7), ("model__n_bins", None), ("model__dropout", 0.1)],
+)
+def test_what_is_set_stays(name, value):
+    assert name not in recipe_of(60, 5, 3, **{name: value})
+    assert name in recipe_of(60, 5, 3)
+
+
+def test_settings_of_adam_are_for_adam_only():
+    assert "optimizer__learning_rate" in recipe_of(60, 5, 3)
+    assert not [n for n in recipe_of(60, 5, 3, optimizer="sgd") if n.startswith("optimizer")]
+    clf = classifier(optimizer="sgd").fit(TABLE, Y)
+    assert type(clf.model_.optimizer).__name__ == "SGD"
+
+
+def test_rate_is_the_users():
+    clf = classifier(optimizer__learning_rate=0.125).fit(TABLE, Y)
+    assert float(clf.model_.optimizer.learning_rate) == 0.125
+
+
+def test_epochs_run_as_chosen():
+    clf = classifier(epochs="auto").fit(TABLE, Y)
+    assert clf.n_iter_ == clf.recipe_["epochs"]
+
+
+def test_a_parameter_of_another_network_is_an_error():
+    """Which network it is, only the rows tell; nothing fitted is lost."""
+    clf = classifier().fit(TABLE, Y)
+    before = clf.predict_proba(TABLE)
+    clf.set_params(model__filters=(2,))
+    with pytest.raises(ValueError, match="no parameter 'model__filters'"):
+        clf.fit(TABLE, Y)
+    assert np.array_equal(clf.predict_proba(TABLE), before)
+
+
+def test_folds_of_a_search_share_one_trace():
+    clear_compile_cache()
+    grid = {"optimizer__learning_rate": [0.01, 0.001]}
+    search = GridSearchCV(classifier(), grid, cv=KFold(7), scoring="f1_micro", refit=False)
+    search.fit(TABLE, Y)
+    assert compile_cache_info().traces == 1
+
+
+def test_partial_fit_goes_on():
+    clf = classifier(epochs="auto")
+    for part in (slice(0, 30), slice(30, 60)):
+        clf.partial_fit(TABLE[part], Y[part])
+    assert len(clf.history_["loss"]) == 2
+
+
+def test_warm_start_goes_on():
+    clf = classifier(warm_start=True).fit(TABLE, Y)
+    assert len(clf.fit(TABLE[:50], Y[:50]).history_["loss"]) == 2
+    assert clf.recipe_["model"] == "ensemble"
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n_labels", [1, 20, 1000])
+@pytest.mark.parametrize("n_features", [1, 70, 2_000, 100_000])
+@pytest.mark.parametrize("n_rows", [1, 200, 10_000, 1_000_000])
+def test_recipes_are_sound_for_any_size(n_rows, n_features, n_labels, is_sparse):
+    recipe = recipe_of(n_rows, n_features, n_labels, is_sparse=is_sparse)
+    assert recipe["epochs"] >= 1
+    assert recipe["batch_size"] >= 1
+    assert recipe["model__n_members"] >= 1
+    assert 0 < recipe["optimizer__learning_rate"] < 0.01
+    n_bins = recipe.get("model__n_bins")
+    assert n_bins is None or n_features * (1 + n_bins) <= 5000
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_more_rows_never_take_more_epochs(is_sparse):
+    epochs = [
+        recipe_of(n, 70, 6, is_sparse=is_sparse)["epochs"]
+        for n in np.geomspace(10, 1e6, 20, dtype=int).tolist()
+    ]
+    assert epochs == sorted(epochs, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("X", "wanted"),
+    [
+        (["a", "b"], True),
+        (("a",), True),
+        (pd.Series(["a"], index=[7]), True),
+        (np.array(["a"], dtype=object), True),
+        ([], False),
+        ([1.0], False),
+        ([["a"]], False),
+        (np.array([["a"]]), False),
+        (pd.DataFrame({"a": ["b"]}), False),
+        ("a text", False),
+        (None, False),
+        (sparse.csr_array((2, 2)), False),
+    ],
+    ids=str,
+)
+def test_rows_that_are_texts(X, wanted):
+    assert holds_texts(X) is wanted
