@@ -52,7 +52,7 @@ def main(n_scenes=2000, epochs=30):
     X, y = load(n_scenes)
     X_test, y_test = load(1000, subset="test")
 
-    network = KerasMultiLabelClassifier(epochs=epochs, model__dropout=0.5, random_state=0)
+    network = KerasMultiLabelClassifier("mlp", epochs=epochs, model__dropout=0.5, random_state=0)
     probabilities = network.fit(X, y).predict_proba(X_test)
 
     decisions = {str(rule): rule.fit(y).decide(probabilities) for rule in RULES}

@@ -47,7 +47,7 @@ def main(n_scenes=4000, epochs=20, hidden_layer_sizes=((128,), (512,), (256, 128
 
 def search_network(X, y, epochs, hidden_layer_sizes):
     """Cross-validate every candidate, and fit the best one on all rows."""
-    network = KerasMultiLabelClassifier(epochs=epochs, random_state=0)
+    network = KerasMultiLabelClassifier("mlp", epochs=epochs, random_state=0)
     pipeline = Pipeline([("scale", StandardScaler()), ("network", network)])
     grid = {
         "network__optimizer__learning_rate": [1e-3, 3e-3],

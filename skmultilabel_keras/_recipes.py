@@ -10,6 +10,7 @@ their values: all folds of a search are treated alike. Where the settings come f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,14 +24,12 @@ _MOST_INPUTS = 4096
 
 # Products of a weight and a number that a fit on a table may take, each about three times: half a
 # minute on two cores.
-_MOST_PRODUCTS = 2e11
+_MOST_PRODUCTS = 5e11
 
 # Weights of the first layer of a network for sparse rows; each step changes all of them.
 _MOST_WEIGHTS = 2_000_000
 
-# Steps below which networks have not learned enough, however few rows there are.
-_LEAST_STEPS = 500
-_LEAST_EPOCHS = 10
+_LEAST_EPOCHS, _MOST_EPOCHS = 10, 100
 
 
 def choose_recipe(params: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +75,14 @@ def _is_open(params: Mapping[str, Any], name: str) -> bool:
     return value is None or (isinstance(value, str) and value == AUTO)
 
 
+def _epochs(steps: float, n_rows: int, batch_size: int, *, least: int) -> int:
+    """Return the epochs that take about so many steps.
+
+    The more labels, the fewer rows have one of them, and the more steps it takes to learn it.
+    """
+    return _between(least, math.ceil(steps * batch_size / n_rows), _MOST_EPOCHS)
+
+
 def _between(low: int, value: int, high: int) -> int:
     return max(low, min(value, high))
 
@@ -97,14 +104,14 @@ def _table(meta: Mapping[str, Any]) -> dict[str, Any]:
     n_inputs = n_features * (1 + (n_bins or 0))
     weights = units * (n_inputs + units + n_units)
     batch_size = _between(32, n_rows // 40, 256)
-    epochs = _between(30, -(-_LEAST_STEPS * batch_size // n_rows), 100)
+    epochs = _epochs(500 * (n_units / 6) ** 0.6, n_rows, batch_size, least=30)
     n_members = next((n for n in (8, 4) if n * weights * n_rows * epochs <= _MOST_PRODUCTS), 2)
     at_most = int(_MOST_PRODUCTS / (n_members * weights * n_rows))
     return {
         "model": "ensemble",
         "model__n_members": n_members,
         "model__hidden_layer_sizes": (units, units),
-        "model__dropout": 0.5,
+        "model__dropout": 0.4,
         "model__n_bins": n_bins,
         "optimizer": "adam",
         "optimizer__learning_rate": 5e-4 * (batch_size / 32) ** 0.5,
@@ -116,11 +123,10 @@ def _table(meta: Mapping[str, Any]) -> dict[str, Any]:
 def _sparse(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Return a few members with weights of their own, half of whose units are dropped."""
     n_rows, n_features = meta["X_shape_"]
-    sizes = ((4, 128), (2, 128), (1, 128))
-    n_members, units = next(
-        (s for s in sizes if s[0] * s[1] * n_features <= _MOST_WEIGHTS), (1, 64)
-    )
+    units = 128
+    n_members = next((n for n in (4, 2) if n * units * n_features <= _MOST_WEIGHTS), 1)
     batch_size = _between(64, n_rows // 50, 256)
+    steps = min(330 * (meta["n_units_"] / 20) ** 0.6, 1500)
     return {
         "model": "ensemble",
         "model__n_members": n_members,
@@ -128,7 +134,7 @@ def _sparse(meta: Mapping[str, Any]) -> dict[str, Any]:
         "model__dropout": 0.5,
         "optimizer": "adam",
         "optimizer__learning_rate": 2e-3,
-        "epochs": _between(20, -(-_LEAST_STEPS * batch_size // n_rows), 100),
+        "epochs": _epochs(steps, n_rows, batch_size, least=8),
         "batch_size": batch_size,
     }
 
