@@ -37,9 +37,11 @@ from quality_cells import (
     Cell,
 )
 from quality_peers import PEERS
+from quality_variants import VARIANTS
 from run import ENVIRONMENT
 
 RESULTS = Path(__file__).resolve().parent / "quality.csv"
+VARIANT_RESULTS = RESULTS.with_name("quality_variants.csv")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
 LIMIT = 900.0
 MARGIN = 60.0  # seconds that a process may go on after its limit, to start, load and score
@@ -59,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.report:
         run(results, cells, options)
     if options.page is not None:
-        from quality_report import write_page
+        from quality_report import write_page, write_variants
 
-        write_page(options.page, results.rows, describe(options))
+        write = write_variants if options.variants else write_page
+        write(options.page, results.rows, describe(options))
     rows = [results.last[cell] for cell in cells if cell in results.last]
     return int(any(str(row["status"]).startswith(FAILED) for row in rows))
 
@@ -128,7 +131,7 @@ def list_cells(options: argparse.Namespace) -> list[Cell]:
     """Return the cells of a run: seed 0 of all data first, and cheap peers before dear ones."""
     cells = []
     for seed in range(options.seeds):
-        for peer in (name for name in PEERS if name in options.peers):
+        for peer in (name for name in (*PEERS, *VARIANTS) if name in options.peers):
             for data in (name for name in DATA if name in options.data):
                 if seed >= DATA[data].n_seeds or (seed > 0 and _is_same(data, peer)):
                     continue
@@ -139,7 +142,8 @@ def list_cells(options: argparse.Namespace) -> list[Cell]:
 
 def _is_same(data: str, peer: str) -> bool:
     """Return whether another seed changes neither the rows nor the classifier."""
-    return DATA[data].split == "original" and not PEERS[peer].random
+    random = PEERS[peer].random if peer in PEERS else True
+    return DATA[data].split == "original" and not random
 
 
 def run(results: Results, cells: Iterable[Cell], options: argparse.Namespace) -> None:
@@ -248,6 +252,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--folds", type=int, help="the first folds only, for a quick look")
     add("--limit", type=float, default=LIMIT, help="seconds for each cell, 900 by default")
     add("--jobs", type=int, default=len(_list_cores()), help="cells side by side; all cores")
+    add("--variants", action="store_true", help="our default with one thing changed, not peers")
     add("--no-tuning", dest="tuning", action="store_false", help="no inner cross-validation")
     add("--retry", action="store_true", help="run again what failed or ran over time")
     add("--forget", nargs="+", choices=PEERS, metavar="PEER", help="drop the results of peers")
@@ -268,6 +273,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _complete(options: argparse.Namespace) -> None:
     """Fill in what follows from other options."""
+    if options.variants:
+        options.list, options.tuning, options.peers = DEVELOPMENT, False, list(VARIANTS)
     purposes = (options.list,) if options.list != "all" else (DEVELOPMENT, CONFIRMATION)
     names = options.data or DATA
     options.data = [name for name in names if DATA[name].purpose in purposes]
@@ -277,7 +284,7 @@ def _complete(options: argparse.Namespace) -> None:
     # Rough figures must not mix with those of a full run, nor replace its page.
     if options.results is None:
         folder = Path(tempfile.mkdtemp()) if options.quick else RESULTS.parent
-        options.results = folder / RESULTS.name
+        options.results = folder / (VARIANT_RESULTS if options.variants else RESULTS).name
         if options.page is None and not options.quick:
             options.page = PAGE
 
@@ -285,8 +292,10 @@ def _complete(options: argparse.Namespace) -> None:
 def describe(options: argparse.Namespace) -> str:
     """Return the command of a run, as it would be typed, without what was merely left out."""
     parts = ["python benchmarks/quality.py"]
+    parts += ["--variants"] * options.variants
     parts += ["--seeds", str(options.seeds)] if options.seeds != 5 else []
-    parts += ["--no-tuning"] * (not options.tuning)
+    parts += ["--folds", str(options.folds)] if options.folds else []
+    parts += ["--no-tuning"] * (not options.tuning and not options.variants)
     return " ".join(parts)
 
 

@@ -25,6 +25,7 @@ from sklearn.model_selection import KFold
 
 from datasets import Split, load_fold
 from quality_peers import EDGE, PEERS, decisions, probabilities
+from quality_variants import VARIANTS
 from scored import Scored
 from skmultilabel_keras.decision_rules import ExampleF, SubsetAccuracy
 from skmultilabel_keras.metrics import (
@@ -79,7 +80,8 @@ def run_cell(cell: tuple, tuning: bool, quick: bool, limit: float) -> dict[str, 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow logs on import, whatever it is told
     start = time.perf_counter()
     cell, split = Cell(*cell), load_fold(cell[0], *cell[2:], quick)
-    peer, kind = PEERS[cell.peer], "dense" if isinstance(split.X_train, np.ndarray) else "sparse"
+    peer = {**VARIANTS, **PEERS}[cell.peer]
+    kind = "dense" if isinstance(split.X_train, np.ndarray) else "sparse"
     if peer.needs_dense and kind == "sparse":
         split = Split(split.X_train.toarray(), split.y_train, split.X_test.toarray(), split.y_test)
     with warnings.catch_warnings():

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets import CONFIRMATION, DATA, DEVELOPMENT
+from datasets import CONFIRMATION, DATA, DENSE, DEVELOPMENT
 from decisions import format_table, replace_section
 from names import LOGISTIC, OURS, PERCEPTRON
 from quality_cells import COSTS, OK, SCORES
 from quality_peers import PEERS
 from quality_ranks import Ranking, average_ranks, choose_ranked, draw_ranks
+from quality_variants import BOTH, TABLES, VARIANTS
 from report import describe_run, format_number
 
 Row = Mapping[str, object]
@@ -65,6 +66,12 @@ TABLE = (
     Column("macro-F1", "default.f1_macro"),
     Column("macro-F1, tuned", "tuned_f1_macro.f1_macro"),
 )
+VARIANT_COLUMNS = tuple(
+    column
+    for column in TABLE
+    if column.title in ("LRAP", "log loss", "Hamming loss", "example-F1, rule", "micro-F1")
+)
+
 COST_TITLES = {
     "fit_s": "Seconds to fit",
     "predict_s": "Seconds to predict the held-out rows",
@@ -119,7 +126,7 @@ class Summary:
     def _count_due(self, data: str, peer: str) -> int:
         """Return how many cells of a set there are: those that any peer of its kind was run on."""
         frame = self.frame[self.frame["data"] == data]
-        if DATA[data].split == "original" and not PEERS[peer].random:
+        if DATA[data].split == "original" and peer in PEERS and not PEERS[peer].random:
             frame = frame[frame["seed"] == 0]
         return len(frame[["seed", "fold"]].drop_duplicates())
 
@@ -161,6 +168,38 @@ def write_run(command: str) -> str:
     except PackageNotFoundError:  # the results may come from elsewhere
         lines.append(["mlrl-boomer", "not installed"])
     return format_table(("what", "value"), lines)
+
+
+def write_variants(page: Path, rows: Sequence[Row], command: str) -> None:
+    """Replace the section on variants of our default."""
+    summary = Summary(rows)
+    parts = [f"`{command}`; the first row as it is, the others as differences from it."]
+    parts += [f"{c.title}:\n\n{_write_differences(summary, c)}" for c in VARIANT_COLUMNS]
+    text = replace_section(page.read_text(encoding="utf-8"), "variants", "\n\n".join(parts))
+    page.write_text(text, encoding="utf-8")
+
+
+def _write_differences(summary: Summary, column: Column) -> str:
+    """Return a table of what each variant changes."""
+    default = {data: summary.mean(data, "default", column.score) for data in summary.data}
+    lines = []
+    for name in (n for n in VARIANTS if (summary.frame["peer"] == n).any()):
+        texts = []
+        for data in summary.data:
+            mean, concerned = summary.mean(data, name, column.score), _concerns(name, data)
+            if name == "default":
+                texts.append(column.format(mean))
+            else:
+                change = f"{mean - default[data]:+.{column.decimals}f}"
+                texts.append(change if concerned and np.isfinite(mean) else "")
+        lines.append([VARIANTS[name].title, *texts])
+    return format_table(("variant", *summary.data), lines)
+
+
+def _concerns(variant: str, data: str) -> bool:
+    """Return whether a variant changes anything for the rows of a set."""
+    kinds = VARIANTS[variant].about
+    return kinds == BOTH or (kinds == TABLES) == (DATA[data].kind == DENSE)
 
 
 def write_peers(summary: Summary) -> str:

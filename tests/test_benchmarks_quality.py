@@ -17,7 +17,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-MODULES = ("cells", "peers", "ranks", "report")
+MODULES = ("cells", "peers", "ranks", "report", "variants")
 
 
 @pytest.fixture
@@ -447,6 +447,30 @@ def test_unequal_folds_are_not_compared(bench, made_up, make_row):
 
     assert summary.describe("emotions", "boosting") == "1 of 4 folds"
     assert "**0.650**" in bench.report.write_set(summary, "emotions")
+
+
+def test_variants_are_differences_from_the_default(bench, make_row, tmp_path):
+    values = {"default": 0.5, "no_bins": 0.25, "tfidf": 0.75}
+    rows = [make_row(d, p, value=v) for d in ("flags", "slashdot") for p, v in values.items()]
+    page = tmp_path / "page.md"
+    page.write_text("<!-- variants: begin -->\n<!-- variants: end -->\n")
+    bench.report.write_variants(page, rows, "python quality.py")
+
+    text = page.read_text()
+    assert "| the default | 0.500 | 0.500 |" in text
+    assert "| no bins | -0.250 |  |" in text
+    assert "| TF-IDF |  | +0.250 |" in text
+
+
+def test_variants_are_no_peers(bench, start, answers):
+    """They are run on development sets, untuned, into a file of their own."""
+    assert not set(bench.variants.VARIANTS) & set(bench.peers.PEERS)
+    options = bench.quality.parse(["--variants"])
+    assert options.results == bench.quality.VARIANT_RESULTS
+    assert not options.tuning
+    cells = bench.quality.list_cells(options)
+    assert {cell.peer for cell in cells} == set(bench.variants.VARIANTS)
+    assert {bench.datasets.DATA[cell.data].purpose for cell in cells} == {"development"}
 
 
 def test_short_table(bench, made_up):

@@ -1,0 +1,62 @@
+"""The default recipe with one thing changed: what its parts are worth.
+
+Owns: the table of variants.
+Does not own: the recipe itself (``skmultilabel_keras._recipes``), measuring (``quality_cells``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import DENSE
+from quality_peers import Peer, Recipe
+
+BOTH, TABLES, TEXTS = "tables and text", "tables", "text"
+
+
+def _changed(kinds: str, **settings: Any) -> Recipe:
+    """Return our default estimator with some settings, for the kinds of rows that have them."""
+
+    def build(kind, seed):
+        from skmultilabel_keras import KerasMultiLabelClassifier
+
+        concerned = kinds == BOTH or (kinds == TABLES) == (kind == DENSE)
+        return KerasMultiLabelClassifier(random_state=seed, **(settings if concerned else {}))
+
+    return build
+
+
+def _weighed_words(kind, seed):
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.pipeline import make_pipeline
+
+    network = _changed(BOTH)(kind, seed)
+    return network if kind == DENSE else make_pipeline(TfidfTransformer(), network)
+
+
+def _variant(name: str, kinds: str, **settings: Any) -> Peer:
+    return Peer(name, _changed(kinds, **settings), kinds)
+
+
+_AVERAGED = {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.98}
+
+# What is tried for the kinds of rows in `about`; on the others it is the default once more.
+VARIANTS: dict[str, Peer] = {
+    "default": _variant("the default", BOTH),
+    "no_bins": _variant("no bins", TABLES, model__n_bins=None),
+    "more_bins": _variant("16 bins", TABLES, model__n_bins=16),
+    "one_member": _variant("one member", BOTH, model__n_members=1),
+    "more_members": _variant("16 members", BOTH, model__n_members=16),
+    "one_layer": _variant("one hidden layer", TABLES, model__hidden_layer_sizes=(256,)),
+    "two_layers": _variant("two hidden layers", TEXTS, model__hidden_layer_sizes=(128, 128)),
+    "wider": _variant("256 hidden units", TEXTS, model__hidden_layer_sizes=(256,)),
+    "selu": _variant("SELU", BOTH, model__activation="selu"),
+    "less_dropout": _variant("dropout 0.2", BOTH, model__dropout=0.2),
+    "more_dropout": _variant("dropout 0.6", BOTH, model__dropout=0.6),
+    "no_prior": _variant("biases from zero", BOTH, model__prior_bias=False),
+    "l2": _variant("L2 penalty 1e-4", BOTH, model__l2=1e-4),
+    "smoothing": _variant("label smoothing 0.05", BOTH, loss__label_smoothing=0.05),
+    "averaged": _variant("averaged weights", BOTH, **_AVERAGED),
+    "early_stopping": _variant("early stopping", BOTH, early_stopping=True, epochs=200),
+    "tfidf": Peer("TF-IDF", _weighed_words, TEXTS),
+}
