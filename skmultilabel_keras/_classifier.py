@@ -47,6 +47,7 @@ from skmultilabel_keras._parameters import (
     PREDICT_OPTIONS,
     call_options,
     changed_parameters,
+    check_model_parameters,
     check_routed_parameters,
     decision_rule_of,
     params_behind,
@@ -54,7 +55,7 @@ from skmultilabel_keras._parameters import (
     score_names,
     score_recipe,
 )
-from skmultilabel_keras._recipes import AUTO, choose_recipe, complete
+from skmultilabel_keras._recipes import AUTO, choose_recipe, complete, what_is_open
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, bin_edges, feature_statistics, prior_logits
 from skmultilabel_keras._target_encoder import (
@@ -198,8 +199,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     n_iter_ : int
         Number of epochs run in the last fit.
     recipe_ : dict of str to object
-        The parameters that were chosen, by name: those left at "auto", and the batch size and
-        ``model__`` parameters of a chosen network where they were left out.
+        The parameters that were chosen when the network was built, by name: those left at "auto",
+        and what of a chosen network's parameters was left out.
     target_encoder_ : TargetEncoder
         Encodes targets and decodes predictions.
     decision_rule_ : DecisionRule or None
@@ -229,7 +230,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     model_: keras.Model
     _network: keras.Model  # all of model_, or the part that is trained
     _built_with: dict[str, Any]
-    recipe_: dict[str, Any]
+    _recipe: dict[str, Any]
     _label_prior: np.ndarray | None
     decision_rule_: DecisionRule | None
 
@@ -374,7 +375,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 self._build(rows)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
-            options = complete(options, self.recipe_)
+            options = complete(options, self._recipe)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
             self._train(rows, validation, options, go_on=go_on)
@@ -395,7 +396,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-            Features. The first call sets what inputs are standardised by.
+            Features. The first call sets what inputs are standardised by, the bins of features,
+            and what "auto" stands for; so let it have many rows.
         y : array-like, sparse matrix, DataFrame or list of label lists
             Targets as in ``fit``.
         classes : array-like of shape (n_labels,), default=None
@@ -437,7 +439,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                     "partial_fit cannot tell which label sets there are; decision_rule must be one "
                     f"that learns nothing, got {self.decision_rule!r}."
                 )
-            options = complete(options, self.recipe_)
+            options = complete(options, self._recipe)
             rows = self._encode(rows, options)
             self._train(rows, None, options, go_on=go_on, keep_history=True)
         return self
@@ -492,8 +494,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         model = self._resolved_model(params)
         if go_on:
             self._check_goes_on(params)
-        if model != AUTO:
-            check_routed_parameters(params, None if isinstance(model, keras.Model) else model)
+        check_routed_parameters(params)
+        if model != AUTO:  # which network that is, the rows tell
+            check_model_parameters(params, None if isinstance(model, keras.Model) else model)
         return call_options(params, "fit", FIT_OPTIONS, call)
 
     def _check_goes_on(self, params: Mapping[str, Any]) -> None:
@@ -641,7 +644,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         indicator = encoder.meaning_ == "indicator"
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
         self._built_with = self.get_params()
-        self.recipe_ = choose_recipe(self._built_with, self._get_metadata())
+        model = self._resolved_model(self._built_with)
+        self._recipe = choose_recipe(self._built_with, model, self._get_metadata(), len(rows))
+        self.recipe_ = what_is_open(self._built_with, self._recipe)
         texts = {"documents_": rows.X[rows.index]} if self._text_input else {}
         self._make_network(in_place=self.warm_start, **texts)
         self._vocabulary = getattr(self._preparation, "vocabulary", None)
@@ -651,11 +656,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     def _make_network(self, *, in_place: bool, **known: Any) -> None:
         """Build and compile the network that ``_built_with`` and the seed describe."""
-        params = complete(self._built_with, self.recipe_)
+        params = complete(self._built_with, self._recipe)
         meta = self._get_metadata() | known
         model = self._resolved_model(params)
-        if self._built_with["model"] == AUTO:  # of which parameters are known only now
-            check_routed_parameters(params, model)
+        if self._resolved_model(self._built_with) == AUTO:
+            hint = (
+                f" model='auto' is {params['model']!r} for these rows; name the network that you "
+                "set parameters of."
+            )
+            check_model_parameters(params, model, hint)
         with isolated_build(self._seed):
             self.model_ = build_network(model, meta, params, in_place=in_place)
             self._preparation, self._network = split_network(self.model_)
@@ -834,9 +843,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _set_priors(self, rows: Rows) -> None:
         """Start biases at the priors of the labels, where a new network asks for it."""
         biases = find_priors(self._network, self._reading.n_units)
-        if not biases or isinstance(
-            self._built_with["build_fn"] or self._built_with["model"], keras.Model
-        ):
+        if not biases or isinstance(self._resolved_model(self._built_with), keras.Model):
             return  # a model that was passed keeps its weights
         own = self._own_label_weight
         logits = prior_logits(

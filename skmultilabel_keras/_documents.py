@@ -10,10 +10,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from scipy import sparse
+
+_LOOKED_AT = 10  # as some may be missing, of which check_documents speaks
 
 _FITTED_ON_ROWS = ("n_features_in_", "feature_names_in_")
 
@@ -58,18 +62,17 @@ def check_documents(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0
 
 
 def holds_texts(X: Any) -> bool:
-    """Tell whether rows are texts, by their container and the first of them.
+    """Tell whether rows are texts, by their container and the first ten of them.
 
     Examples
     --------
     >>> holds_texts(["a text", "another"]), holds_texts([["a", "b"]]), holds_texts([0.5])
     (True, False, False)
     """
-    if hasattr(X, "ndim") and X.ndim != 1:
+    one_d = X.ndim == 1 if hasattr(X, "ndim") else isinstance(X, (list, tuple))
+    if not one_d or sparse.issparse(X):
         return False
-    if not hasattr(X, "ndim") and not isinstance(X, (list, tuple)):
-        return False
-    return len(X) > 0 and isinstance(next(iter(X)), str)
+    return any(isinstance(value, str) for value in islice(X, _LOOKED_AT))
 
 
 def read_vectors(path: Any, places: Mapping[str, int], dim: int) -> tuple[np.ndarray, np.ndarray]:

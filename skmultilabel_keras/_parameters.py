@@ -153,8 +153,10 @@ def function_parameters(function: Callable[..., Any]) -> set[str] | None:
     return {p.name for p in parameters} - _GIVEN_TO_BUILD_FUNCTIONS
 
 
-def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., Any] | None) -> None:
-    """Raise for a routed parameter that its destination does not take.
+def check_model_parameters(
+    params: Mapping[str, Any], function: Callable[..., Any] | None, hint: str = ""
+) -> None:
+    """Raise for a parameter behind ``model__`` that the network does not take.
 
     Parameters
     ----------
@@ -162,6 +164,22 @@ def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., A
         All parameters of the estimator.
     function : callable or None
         The model function; None for a Keras model, which takes no parameters.
+    hint : str, default=""
+        What else to say.
+    """
+    of_function = set() if function is None else function_parameters(function)
+    for name in params_behind(params, "model"):
+        any_name = {name.partition("__")[0]}
+        _require_legal("model__", name, any_name if of_function is None else of_function, hint=hint)
+
+
+def check_routed_parameters(params: Mapping[str, Any]) -> None:
+    """Raise for a routed parameter, of another than the network, that is not taken where it goes.
+
+    Parameters
+    ----------
+    params : mapping
+        All parameters of the estimator.
     """
     routed = {prefix: params_behind(params, prefix) for prefix in PREFIXES}
     legal: dict[str, Iterable[str]] = {
@@ -176,10 +194,6 @@ def check_routed_parameters(params: Mapping[str, Any], function: Callable[..., A
                 _require_legal(f"{prefix}__", name, names)
     for callbacks in ("fit__callbacks", "predict__callbacks"):
         check_names(f"{callbacks}__", params_behind(params, callbacks), params.get(callbacks))
-    of_function = set() if function is None else function_parameters(function)
-    for name in routed["model"]:
-        any_name = {name.partition("__")[0]}
-        _require_legal("model__", name, any_name if of_function is None else of_function)
     if params.get("loss") is None:  # the head chooses among these once there is a network
         for name in routed.pop("loss"):
             _require_legal("loss__", name, _HEAD_LOSS_PARAMETERS)
@@ -209,12 +223,14 @@ def call_options(
     return options
 
 
-def _require_legal(prefix: str, name: str, legal: Iterable[str], owner: str = "") -> None:
+def _require_legal(
+    prefix: str, name: str, legal: Iterable[str], owner: str = "", hint: str = ""
+) -> None:
     if name in legal:
         return
     what = f"{owner} takes no option" if owner else "There is no parameter"
     near = nearest_names(f"{prefix}{name}", [f"{prefix}{known}" for known in legal])
-    raise ValueError(f"{what} {prefix + name!r}. {near}")
+    raise ValueError(f"{what} {prefix + name!r}. {near}{hint}")
 
 
 def check_names(prefix: str, routed: Mapping[str, Any], target: Any) -> None:

@@ -22,91 +22,92 @@ _PLAIN: dict[str, Any] = {"epochs": 100, "optimizer": "adam"}
 # Columns that the first layer of a network for tables gets, of features and their bins.
 _MOST_INPUTS = 4096
 
-# Products of a weight and a number that a fit on a table may take, each about three times: half a
+# Products of a weight and a number that a fit on a table aims at, each about three times: half a
 # minute on two cores.
 _MOST_PRODUCTS = 5e11
 
-# Weights of the first layer of a network for sparse rows; each step changes all of them.
-_MOST_WEIGHTS = 2_000_000
+# Weights of a first layer, all of which each step changes: where members are fewer, where units.
+_MANY_WEIGHTS, _MOST_WEIGHTS = 2_000_000, 8_000_000
 
-_LEAST_EPOCHS, _MOST_EPOCHS = 10, 100
+_MOST_EPOCHS = 100
+_SHORTEST_SIDE = 8  # of what is taken for an image
+
+Recipe = dict[str, Any]
 
 
-def choose_recipe(params: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that are chosen where a user left them open.
+def choose_recipe(
+    params: Mapping[str, Any], model: Any, meta: Mapping[str, Any], n_rows: int
+) -> Recipe:
+    """Return what open parameters stand for.
 
     Parameters
     ----------
     params : mapping
         All parameters of the estimator.
+    model : object
+        What ``params`` name as the network; "auto" leaves the choice to the recipe.
     meta : mapping
         What is known of the data, see :mod:`skmultilabel_keras.networks`.
+    n_rows : int
+        Number of training rows with a weight above zero.
 
     Returns
     -------
     dict
-        Parameters by name, none of which the user has set. Settings of Adam are among them only
-        if the optimizer is open as well.
+        Parameters by name, whether they are open or not. Settings of Adam are among them only if
+        the optimizer is open.
     """
-    chosen = params["build_fn"] is None and params["model"] == AUTO
-    recipe = _RECIPES[_kind_of(meta)](meta) if chosen else _PLAIN
-    return {
-        name: value
-        for name, value in recipe.items()
-        if _is_open(params, name)
-        and (params["optimizer"] == AUTO or not name.startswith("optimizer__"))
-    }
+    if not (isinstance(model, str) and model == AUTO):
+        return dict(_PLAIN)
+    recipe = _RECIPES[_kind_of(meta)](params, meta, n_rows)
+    if params["optimizer"] == AUTO:
+        return recipe
+    return {name: value for name, value in recipe.items() if not name.startswith("optimizer__")}
 
 
-def complete(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters, or some of them, with what the recipe says of open ones."""
-    return dict(params) | {
-        name: value
-        for name, value in recipe.items()
-        if _is_open(params, name) and (name in params or "__" in name)
-    }
+def what_is_open(params: Mapping[str, Any], recipe: Recipe) -> Recipe:
+    """Return the part of a recipe that parameters leave to it."""
+    return {name: value for name, value in recipe.items() if _is_open(params, name)}
+
+
+def complete(params: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return parameters with a recipe's part in them."""
+    return {**params, **what_is_open(params, recipe)}
 
 
 def _is_open(params: Mapping[str, Any], name: str) -> bool:
     """Tell whether a declared parameter is left open, or a routed one is left out."""
     if "__" in name:
-        return name not in params
+        # A subclass may declare what a network takes.
+        return name not in params and name.removeprefix("model__") not in params
     value = params.get(name)
     return value is None or (isinstance(value, str) and value == AUTO)
-
-
-def _epochs(steps: float, n_rows: int, batch_size: int, *, least: int) -> int:
-    """Return the epochs that take about so many steps.
-
-    The more labels, the fewer rows have one of them, and the more steps it takes to learn it.
-    """
-    return _between(least, math.ceil(steps * batch_size / n_rows), _MOST_EPOCHS)
-
-
-def _between(low: int, value: int, high: int) -> int:
-    return max(low, min(value, high))
 
 
 def _kind_of(meta: Mapping[str, Any]) -> str:
     shape = meta["X_shape_"]
     if len(shape) == 1:
         return "text"
-    if len(shape) > 2:
+    if len(shape) in (3, 4) and min(shape[1:3]) >= _SHORTEST_SIDE:
         return "image"
     return "sparse" if meta["X_sparse_"] else "table"
 
 
-def _table(meta: Mapping[str, Any]) -> dict[str, Any]:
+def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
     """Return members that share weights, over features and their places among the rows."""
-    n_rows, n_features = meta["X_shape_"]
-    n_units, units = meta["n_units_"], 256
+    shape, n_units = meta["X_shape_"], meta["n_units_"]
+    n_features = math.prod(shape[1:])
     n_bins = next((n for n in (8, 4) if n_features * (n + 1) <= _MOST_INPUTS), None)
+    n_bins = n_bins if len(shape) == 2 else None
     n_inputs = n_features * (1 + (n_bins or 0))
-    weights = units * (n_inputs + units + n_units)
-    batch_size = _between(32, n_rows // 40, 256)
-    epochs = _epochs(500 * (n_units / 6) ** 0.6, n_rows, batch_size, least=30)
-    n_members = next((n for n in (8, 4) if n * weights * n_rows * epochs <= _MOST_PRODUCTS), 2)
-    at_most = int(_MOST_PRODUCTS / (n_members * weights * n_rows))
+    units = _units(256, n_inputs)
+    # Epochs and rate go with the batches that there will be.
+    at_most = _between(256, n_rows // 400, 1024)
+    batch_size = _asked_batch_size(params, n_rows) or _between(32, n_rows // 40, at_most)
+    epochs = _epochs(500 * _by_labels(n_units, 6), n_rows, batch_size, least=30)
+    products = units * (n_inputs + units + n_units) * n_rows
+    n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
+    affordable = int(_MOST_PRODUCTS / (n_members * products))
     return {
         "model": "ensemble",
         "model__n_members": n_members,
@@ -114,19 +115,20 @@ def _table(meta: Mapping[str, Any]) -> dict[str, Any]:
         "model__dropout": 0.4,
         "model__n_bins": n_bins,
         "optimizer": "adam",
-        "optimizer__learning_rate": 5e-4 * (batch_size / 32) ** 0.5,
-        "epochs": _between(_LEAST_EPOCHS, at_most, epochs),
+        "optimizer__learning_rate": 5e-4 * (_between(32, batch_size, 256) / 32) ** 0.5,
+        "epochs": _between(min(epochs, 2), affordable, epochs),
         "batch_size": batch_size,
     }
 
 
-def _sparse(meta: Mapping[str, Any]) -> dict[str, Any]:
+def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
     """Return a few members with weights of their own, half of whose units are dropped."""
-    n_rows, n_features = meta["X_shape_"]
-    units = 128
-    n_members = next((n for n in (4, 2) if n * units * n_features <= _MOST_WEIGHTS), 1)
-    batch_size = _between(64, n_rows // 50, 256)
-    steps = min(330 * (meta["n_units_"] / 20) ** 0.6, 1500)
+    n_features = meta["X_shape_"][1]
+    units = _units(128, n_features)
+    n_members = next((n for n in (4, 2) if n * units * n_features <= _MANY_WEIGHTS), 1)
+    at_most = _between(256, n_rows // 400, 1024)
+    batch_size = _asked_batch_size(params, n_rows) or _between(64, n_rows // 50, at_most)
+    steps = min(330 * _by_labels(meta["n_units_"], 20), 1500)
     return {
         "model": "ensemble",
         "model__n_members": n_members,
@@ -139,17 +141,49 @@ def _sparse(meta: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _image(meta: Mapping[str, Any]) -> dict[str, Any]:
+def _image(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
     return {"model": "cnn", "epochs": 30, "optimizer": "adam"}
 
 
-def _text(meta: Mapping[str, Any]) -> dict[str, Any]:
+def _text(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
     return {"model": "text", "epochs": 20, "optimizer": "adam"}
 
 
-_RECIPES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+_RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe]] = {
     "table": _table,
     "sparse": _sparse,
     "image": _image,
     "text": _text,
 }
+
+
+def _asked_batch_size(params: Mapping[str, Any], n_rows: int) -> int | None:
+    """Return the rows per step that the user asks for, None where that is left open."""
+    asked = params.get("fit__batch_size", params["batch_size"])
+    return n_rows if asked == -1 else asked
+
+
+def _by_labels(n_units: int, usual: int) -> float:
+    """Return how many times the usual steps to take.
+
+    The more labels, the fewer rows have one of them. The power was found between sets of 6 to 159
+    labels: `emotions` and `birds`, `slashdot` and `bibtex`.
+    """
+    return (n_units / usual) ** 0.6
+
+
+def _epochs(steps: float, n_rows: int, batch_size: int, *, least: int) -> int:
+    """Return the epochs that take so many steps, or at least some, but few of very many rows."""
+    per_epoch = n_rows / batch_size
+    least = _between(1, math.ceil(20 * steps / per_epoch), least)
+    return _between(least, math.ceil(steps / per_epoch), _MOST_EPOCHS)
+
+
+def _units(usual: int, n_inputs: int) -> int:
+    """Return the units of a first layer: fewer where it would have too many weights."""
+    sizes = (usual, usual // 2, usual // 4, usual // 8)
+    return next((units for units in sizes if units * n_inputs <= _MOST_WEIGHTS), 16)
+
+
+def _between(low: int, value: int, high: int) -> int:
+    return max(low, min(value, high))

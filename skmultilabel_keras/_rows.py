@@ -307,19 +307,31 @@ def _sample_of_counting(rows: Rows) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _quantiles(values: np.ndarray, weight: np.ndarray | None, n_bins: int) -> np.ndarray:
-    """Return all values in order, or n_bins + 1 quantiles; the last one again where it is fewer."""
+    """Return all values in order, or n_bins + 1 quantiles; the last one again where it is fewer.
+
+    No value takes more than the share of one bin, however often it occurs: zeros of a count would
+    leave hardly any bins to the other numbers.
+    """
     if weight is None:
         distinct, mass = np.unique(values, return_counts=True)
     else:
         distinct, group = np.unique(values, return_inverse=True)
         mass = np.bincount(group, weight)
     if len(distinct) > n_bins + 1:
-        up_to = np.cumsum(mass)
+        up_to = np.cumsum(np.minimum(mass, _share_of_bin(mass, n_bins)))
         # Less what sums of weights are off by, so that copies and weights give the same values.
         levels = np.arange(1, n_bins) * (up_to[-1] / n_bins) * (1 - 1e-9)
         distinct = distinct[[0, *np.searchsorted(up_to, levels), -1]]
         # Equal quantiles stay beside each other, and have no bin between them.
     return np.pad(distinct, (0, n_bins + 1 - len(distinct)), mode="edge")
+
+
+def _share_of_bin(mass: np.ndarray, n_bins: int) -> float:
+    """Return the mass of a bin where values of more mass have a bin each."""
+    heavy = np.sort(mass)[::-1][:n_bins]
+    before = np.concatenate([[0.0], np.cumsum(heavy)[:-1]])
+    shares = (mass.sum() - before) / (n_bins - np.arange(len(heavy)))
+    return float(shares[np.argmax(heavy <= shares)])  # it holds for the last one at the latest
 
 
 def _without_needless(edges: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def test_bad_edges(edges, message):
 
 @pytest.mark.parametrize("n_bins", [0, -1, 2.5, "3", None, True])
 def test_bad_numbers_of_bins(n_bins):
-    with pytest.raises(ValueError, match="n_bins must be an integer of at least 1; got"):
+    with pytest.raises(ValueError, match="n_bins must be an integer of at least 2; got"):
         PiecewiseLinear(n_bins)
 
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
 from skmultilabel_keras._documents import holds_texts
-from skmultilabel_keras._recipes import choose_recipe
+from skmultilabel_keras._recipes import choose_recipe, what_is_open
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(60, 5)).astype(np.float32)
@@ -49,7 +49,8 @@ def meta_of(n_rows, n_features, n_labels, *, is_sparse=False):
 
 def recipe_of(*sizes, is_sparse=False, **params):
     given = KerasMultiLabelClassifier(**params).get_params()
-    return choose_recipe(given, meta_of(*sizes, is_sparse=is_sparse))
+    meta = meta_of(*sizes, is_sparse=is_sparse)
+    return what_is_open(given, choose_recipe(given, given["model"], meta, sizes[0]))
 
 
 @over_kinds
@@ -117,7 +118,8 @@ def test_a_parameter_of_another_network_is_an_error():
     clf = classifier().fit(TABLE, Y)
     before = clf.predict_proba(TABLE)
     clf.set_params(model__filters=(2,))
-    with pytest.raises(ValueError, match="no parameter 'model__filters'"):
+    match = "no parameter 'model__filters'.*model='auto' is 'ensemble' for these rows"
+    with pytest.raises(ValueError, match=match):
         clf.fit(TABLE, Y)
     assert np.array_equal(clf.predict_proba(TABLE), before)
 
@@ -143,6 +145,65 @@ def test_warm_start_goes_on():
     assert clf.recipe_["model"] == "ensemble"
 
 
+@pytest.mark.parametrize("name", ["fit__batchsize", "callbacks__nope", "optimizer__rate"])
+def test_misspelt_names_are_found_before_the_rows_are_read(name):
+    with pytest.raises(ValueError, match=name):
+        classifier(**{name: 3}).fit(None, None)
+    clf = classifier(warm_start=True).fit(TABLE, Y).set_params(**{name: 3})
+    with pytest.raises(ValueError, match=name):
+        clf.fit(TABLE, Y)
+
+
+@pytest.mark.parametrize("model", ["auto", "linear"])
+def test_epochs_may_be_opened_later(model):
+    clf = KerasMultiLabelClassifier(model, epochs=2, warm_start=True, random_state=0)
+    clf.fit(TABLE, Y).set_params(epochs="auto").fit(TABLE, Y)
+    assert clf.n_iter_ > 2
+    assert KerasMultiLabelClassifier(model, epochs=2).fit(TABLE, Y, epochs="auto").n_iter_ > 2
+
+
+def test_rows_of_weight_zero_change_nothing():
+    """Not even the sizes that a recipe goes by."""
+    X, y = np.tile(TABLE, (60, 1)), np.tile(Y, (60, 1))
+    weight = (np.arange(len(X)) < 60).astype(float)
+    clf = KerasMultiLabelClassifier(random_state=0, epochs=2).fit(X, y, weight)
+    few = KerasMultiLabelClassifier(random_state=0, epochs=2).fit(TABLE, Y)
+    assert clf.recipe_ == few.recipe_
+
+
+def test_epochs_and_rate_go_with_the_batches():
+    recipe = recipe_of(4000, 5, 3, batch_size=-1)
+    assert recipe["epochs"] > recipe_of(4000, 5, 3)["epochs"]
+    assert recipe_of(4000, 5, 3, fit__batch_size=4000)["epochs"] == recipe["epochs"]
+    rates = [
+        recipe_of(10**5, 5, 3, batch_size=size)["optimizer__learning_rate"]
+        for size in (8, 64, 256, 10**5)
+    ]
+    assert rates == sorted(rates)
+
+
+def test_parameters_that_a_subclass_declares_are_the_users():
+    class Narrow(KerasMultiLabelClassifier):
+        def __init__(self, model="auto", *, hidden_layer_sizes=(7,), **kwargs):
+            super().__init__(model, **kwargs)
+            self.hidden_layer_sizes = hidden_layer_sizes
+
+    clf = Narrow(epochs=1).fit(TABLE, Y)
+    assert "model__hidden_layer_sizes" not in clf.recipe_
+    assert [layer.units for layer in clf.model_.layers if hasattr(layer, "units")] == [7, 3]
+
+
+@pytest.mark.parametrize("shape", [(60, 1, 1), (60, 50, 3), (60, 2, 3, 4, 5)], ids=str)
+def test_rows_too_small_for_images_are_tables(shape):
+    clf = classifier().fit(RNG.normal(size=shape), Y)
+    assert clf.recipe_["model"] == "ensemble"
+
+
+def test_unknown_names_are_compared_with_auto():
+    with pytest.raises(ValueError, match="'auto'"):
+        KerasMultiLabelClassifier("autoo").fit(TABLE, Y)
+
+
 @pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("n_labels", [1, 20, 1000])
 @pytest.mark.parametrize("n_features", [1, 70, 2_000, 100_000])
@@ -153,8 +214,9 @@ def test_recipes_are_sound_for_any_size(n_rows, n_features, n_labels, is_sparse)
     assert recipe["batch_size"] >= 1
     assert recipe["model__n_members"] >= 1
     assert 0 < recipe["optimizer__learning_rate"] < 0.01
-    n_bins = recipe.get("model__n_bins")
-    assert n_bins is None or n_features * (1 + n_bins) <= 5000
+    assert recipe["epochs"] * n_rows / recipe["batch_size"] < 60_000
+    n_inputs = n_features * (1 + (recipe.get("model__n_bins") or 0))
+    assert recipe["model__hidden_layer_sizes"][0] * n_inputs <= 10_000_000
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
@@ -178,6 +240,8 @@ def test_more_rows_never_take_more_epochs(is_sparse):
         ([["a"]], False),
         (np.array([["a"]]), False),
         (pd.DataFrame({"a": ["b"]}), False),
+        ([None, "a"], True),
+        (sparse.coo_array(np.ones(3)), False),
         ("a text", False),
         (None, False),
         (sparse.csr_array((2, 2)), False),

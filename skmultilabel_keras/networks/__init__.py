@@ -108,7 +108,7 @@ def resolve_network(name: str) -> Callable[..., keras.Model]:
     if name not in NETWORKS:
         raise ValueError(
             "model must be the name of a built-in network, a function or a Keras model; got "
-            f"{name!r}. {nearest_names(name, NETWORKS)}"
+            f"{name!r}. {nearest_names(name, ['auto', *NETWORKS])}"
         )
     return NETWORKS[name]
 

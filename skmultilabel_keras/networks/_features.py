@@ -38,7 +38,7 @@ class PiecewiseLinear(keras.layers.Layer):
     Raises
     ------
     ValueError
-        If ``n_bins`` is no integer of at least 1, or for inputs that are sparse or of other than
+        If ``n_bins`` is no integer of at least 2, or for inputs that are sparse or of other than
         two dimensions.
 
     Notes
@@ -65,8 +65,8 @@ class PiecewiseLinear(keras.layers.Layer):
     """
 
     def __init__(self, n_bins: int = 8, **kwargs: Any) -> None:
-        if not is_count(n_bins):
-            raise ValueError(f"n_bins must be an integer of at least 1; got {n_bins!r}.")
+        if not is_count(n_bins) or n_bins < 2:
+            raise ValueError(f"n_bins must be an integer of at least 2; got {n_bins!r}.")
         # In float32 whatever the policy: half precision cannot tell unscaled features apart.
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.n_bins = int(n_bins)
