@@ -16,6 +16,7 @@ from skmultilabel_keras._parameters import (
     PREDICT_OPTIONS,
     PREFIXES,
     call_options,
+    check_model_parameters,
     check_parameter_names,
     check_routed_parameters,
     class_parameters,
@@ -40,7 +41,8 @@ def build_any(meta, **kwargs):
 
 
 def check(function=build, **params):
-    check_routed_parameters(DEFAULTS | params, function)
+    check_routed_parameters(DEFAULTS | params)
+    check_model_parameters(DEFAULTS | params, function)
 
 
 def classes_of(module, base):
