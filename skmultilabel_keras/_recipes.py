@@ -104,6 +104,8 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     # Epochs and rate go with the batches that there will be.
     at_most = _between(256, n_rows // 400, 1024)
     batch_size = _asked_batch_size(params, n_rows) or _between(32, n_rows // 40, at_most)
+    # One batch of all rows has one rate, so that a weight does what copies of a row do.
+    scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
     epochs = _epochs(500 * _by_labels(n_units, 6), n_rows, batch_size, least=30)
     products = units * (n_inputs + units + n_units) * n_rows
     n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
@@ -115,7 +117,7 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
         "model__dropout": 0.4,
         "model__n_bins": n_bins,
         "optimizer": "adam",
-        "optimizer__learning_rate": 5e-4 * (_between(32, batch_size, 256) / 32) ** 0.5,
+        "optimizer__learning_rate": 5e-4 * (scale_of / 32) ** 0.5,
         "epochs": _between(min(epochs, 2), affordable, epochs),
         "batch_size": batch_size,
     }

@@ -171,6 +171,15 @@ def test_rows_of_weight_zero_change_nothing():
     assert clf.recipe_ == few.recipe_
 
 
+def test_a_weight_does_what_copies_do():
+    """In one batch, to the last bit, with the recipe for another number of rows."""
+    weight = np.arange(60) % 3
+    params = {"batch_size": -1, "random_state": 0}
+    weighted = KerasMultiLabelClassifier(**params).fit(TABLE, Y, weight)
+    copies = KerasMultiLabelClassifier(**params).fit(TABLE.repeat(weight, 0), Y.repeat(weight, 0))
+    assert np.array_equal(weighted.predict_proba(TABLE), copies.predict_proba(TABLE))
+
+
 def test_epochs_and_rate_go_with_the_batches():
     recipe = recipe_of(4000, 5, 3, batch_size=-1)
     assert recipe["epochs"] > recipe_of(4000, 5, 3)["epochs"]
