@@ -1,17 +1,14 @@
-"""The row on memory over many fits, and the peak of one piece of work."""
+"""The row on memory over many fits."""
 
 from __future__ import annotations
 
 import gc
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import psutil
 
 from names import KERAS, MANY_ARCHITECTURES, MEMORY_GROWTH, ONE_ARCHITECTURE, OURS
+from peak import resident
 from peers import FITS, Problem
 from timing import Measurement, Sample, Settings, compare_fresh
 
@@ -24,9 +21,6 @@ FITS_PER_READING = 4
 
 # Share of the fits that may fill caches and pools before growth counts.
 WARM_UP = 0.25
-
-_MEGABYTE = 2**20
-_STATUS = Path("/proc/self/status")
 
 
 def growth(settings: Settings) -> list[Measurement]:
@@ -69,40 +63,3 @@ def _fit_and_predict(name: str, problem: Problem, X: np.ndarray, y: np.ndarray) 
     else:
         fitted.predict_proba(X)
         fitted.predict(X[:1])
-
-
-def peak_growth(work: Callable[[], object]) -> float:
-    """Return the MB by which memory rises at most while ``work`` runs."""
-    gc.collect()
-    _forget_peak()
-    before = resident()
-    work()
-    return max(peak() - before, 0.0)
-
-
-def resident() -> float:
-    """Return the memory of this process in MB."""
-    return psutil.Process().memory_info().rss / _MEGABYTE
-
-
-def peak() -> float:
-    """Return the largest memory that this process has had, in MB.
-
-    ``ru_maxrss`` is what systems without /proc offer. On Linux it starts at the size of the
-    process that started this one, so a small process looks as large as its parent.
-    """
-    if _STATUS.exists():
-        lines = _STATUS.read_text(encoding="utf-8").splitlines()
-        kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-        return int(kilobytes) / 1024
-    import resource  # Windows has none
-
-    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return maximum / (_MEGABYTE if sys.platform == "darwin" else 1024)
-
-
-def _forget_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    except OSError:  # not Linux, or not allowed: the peak then covers what was before
-        return

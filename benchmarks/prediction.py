@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from memory import peak_growth
 from names import KERAS, OURS, PEAK_MEMORY, PERCEPTRON
+from peak import peak_growth
 from peers import FITS, Problem
 from timing import Contender, Measurement, Sample, Settings, compare, compare_fresh
 

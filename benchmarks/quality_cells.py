@@ -15,18 +15,17 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import psutil
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from datasets import Split, load_fold
-from quality_peers import EDGE, PEERS, decisions, probabilities
+from peak import forget_peak, peak, resident
+from quality_peers import PEERS, decisions, probabilities
 from quality_variants import VARIANTS
-from scored import Scored
+from scored import EDGE, Scored
 from skmultilabel_keras.decision_rules import ExampleF, SubsetAccuracy
 from skmultilabel_keras.metrics import (
     f1_score,
@@ -59,8 +58,6 @@ SCORES = (*RANKINGS, *(f"{decision}.{metric}" for decision in DECISIONS for metr
 COLUMNS = (*KEYS, "status", "tuning", *COSTS, *SCORES)
 
 _SMALL = 1000  # training sets of fewer rows get more inner folds
-_MEGABYTE = 2**20
-_STATUS = Path("/proc/self/status")
 
 
 class Cell(NamedTuple):
@@ -104,8 +101,8 @@ def run_cell(cell: tuple, tuning: bool, quick: bool, limit: float) -> dict[str, 
 def fit_and_predict(model: Any, split: Split) -> tuple[Any, np.ndarray, dict[str, float]]:
     """Return the fitted model, its probabilities of held-out rows, and what the two cost."""
     gc.collect()
-    _forget_peak()
-    before = psutil.Process().memory_info().rss / _MEGABYTE
+    forget_peak()
+    before = resident()
     start = time.perf_counter()
     model.fit(split.X_train, split.y_train)
     fitted = time.perf_counter()
@@ -113,7 +110,7 @@ def fit_and_predict(model: Any, split: Split) -> tuple[Any, np.ndarray, dict[str
     costs = {
         "fit_s": fitted - start,
         "predict_s": time.perf_counter() - fitted,
-        "memory_mb": max(_read_peak() - before, 0.0),
+        "memory_mb": max(peak() - before, 0.0),
     }
     return model, y_score, {name: round(value, 4) for name, value in costs.items()}
 
@@ -168,18 +165,3 @@ def rate_tuned(split: Split, out_of_fold: np.ndarray, folds: list, y_score: np.n
 def rate_sets(decision: str, y_true: np.ndarray, decided: np.ndarray) -> dict[str, float]:
     """Return the metrics of decided label sets, named after the decision."""
     return {f"{decision}.{name}": float(rate(y_true, decided)) for name, rate in SETS.items()}
-
-
-def _read_peak() -> float:
-    """Return the largest memory of this process since it was last forgotten, in MB."""
-    if not _STATUS.exists():  # not Linux: the memory of this moment is what can be read
-        return psutil.Process().memory_info().rss / _MEGABYTE
-    lines = _STATUS.read_text(encoding="utf-8").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
-
-
-def _forget_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    except OSError:  # not Linux, or not allowed: the peak then covers what was before
-        return

@@ -23,9 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from datasets import DENSE
 from names import LOGISTIC, OURS, PERCEPTRON, SCIKERAS
+from scored import EDGE
 from skmultilabel_keras.metrics import align_scores, label_log_loss
-
-EDGE = 1e-7  # so that a sure mistake has a finite log loss
 
 STRENGTHS = [0.01, 0.1, 1.0, 10.0, 100.0]  # C of logistic regressions
 SCIKERAS_EPOCHS = 100  # as many as ours has by default

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets import CONFIRMATION, DATA, DENSE, DEVELOPMENT
+from datasets import CONFIRMATION, DATA, DEVELOPMENT
 from decisions import format_table, replace_section
 from names import LOGISTIC, OURS, PERCEPTRON
 from quality_cells import COSTS, OK, SCORES
 from quality_peers import PEERS
 from quality_ranks import Ranking, average_ranks, choose_ranked, draw_ranks
-from quality_variants import BOTH, TABLES, VARIANTS
+from quality_variants import VARIANTS, concerns
 from report import describe_run, format_number
 
 Row = Mapping[str, object]
@@ -186,7 +186,8 @@ def _write_differences(summary: Summary, column: Column) -> str:
     for name in (n for n in VARIANTS if (summary.frame["peer"] == n).any()):
         texts = []
         for data in summary.data:
-            mean, concerned = summary.mean(data, name, column.score), _concerns(name, data)
+            mean = summary.mean(data, name, column.score)
+            concerned = concerns(VARIANTS[name].about, DATA[data].kind)
             if name == "default":
                 texts.append(column.format(mean))
             else:
@@ -194,12 +195,6 @@ def _write_differences(summary: Summary, column: Column) -> str:
                 texts.append(change if concerned and np.isfinite(mean) else "")
         lines.append([VARIANTS[name].title, *texts])
     return format_table(("variant", *summary.data), lines)
-
-
-def _concerns(variant: str, data: str) -> bool:
-    """Return whether a variant changes anything for the rows of a set."""
-    kinds = VARIANTS[variant].about
-    return kinds == BOTH or (kinds == TABLES) == (DATA[data].kind == DENSE)
 
 
 def write_peers(summary: Summary) -> str:

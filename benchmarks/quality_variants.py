@@ -14,14 +14,19 @@ from quality_peers import Peer, Recipe
 BOTH, TABLES, TEXTS = "tables and text", "tables", "text"
 
 
+def concerns(kinds: str, kind: str) -> bool:
+    """Return whether a variant for ``kinds`` of rows changes anything for rows of a kind."""
+    return kinds == BOTH or (kinds == TABLES) == (kind == DENSE)
+
+
 def _changed(kinds: str, **settings: Any) -> Recipe:
     """Return our default estimator with some settings, for the kinds of rows that have them."""
 
     def build(kind, seed):
         from skmultilabel_keras import KerasMultiLabelClassifier
 
-        concerned = kinds == BOTH or (kinds == TABLES) == (kind == DENSE)
-        return KerasMultiLabelClassifier(random_state=seed, **(settings if concerned else {}))
+        changes = settings if concerns(kinds, kind) else {}
+        return KerasMultiLabelClassifier(random_state=seed, **changes)
 
     return build
 

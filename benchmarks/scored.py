@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
 from skmultilabel_keras.model_selection import MultiLabelTunedThresholdClassifierCV
 
-EDGE = 1e-7  # probabilities nearer to 0 and 1 are those of float32's rounding
+# Probabilities nearer to 0 and 1 are those of float32's rounding. So no sure mistake is infinite.
+EDGE = 1e-7
 
 
 class Given(ClassifierMixin, BaseEstimator):

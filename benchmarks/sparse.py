@@ -10,8 +10,8 @@ import scipy.sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from memory import peak_growth
 from names import KERAS, LOGISTIC, OURS, PEAK_MEMORY, PERCEPTRON
+from peak import peak_growth
 from peers import Problem, fit_keras, our_network, perceptron
 from timing import Contender, Measurement, Sample, Settings, compare, compare_fresh
 

@@ -647,6 +647,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         model = self._resolved_model(self._built_with)
         self._recipe = choose_recipe(self._built_with, model, self._get_metadata(), len(rows))
         self.recipe_ = what_is_open(self._built_with, self._recipe)
+        if model == AUTO:
+            chosen = self._recipe["model"]
+            hint = f" model='auto' is {chosen!r} for these rows; name it to set its parameters."
+            check_model_parameters(self._built_with, resolve_model(chosen), hint)
         texts = {"documents_": rows.X[rows.index]} if self._text_input else {}
         self._make_network(in_place=self.warm_start, **texts)
         self._vocabulary = getattr(self._preparation, "vocabulary", None)
@@ -659,12 +663,6 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         params = complete(self._built_with, self._recipe)
         meta = self._get_metadata() | known
         model = self._resolved_model(params)
-        if self._resolved_model(self._built_with) == AUTO:
-            hint = (
-                f" model='auto' is {params['model']!r} for these rows; name the network that you "
-                "set parameters of."
-            )
-            check_model_parameters(params, model, hint)
         with isolated_build(self._seed):
             self.model_ = build_network(model, meta, params, in_place=in_place)
             self._preparation, self._network = split_network(self.model_)

@@ -102,8 +102,7 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     n_inputs = n_features * (1 + (n_bins or 0))
     units = _units(256, n_inputs)
     # Epochs and rate go with the batches that there will be.
-    at_most = _between(256, n_rows // 400, 1024)
-    batch_size = _asked_batch_size(params, n_rows) or _between(32, n_rows // 40, at_most)
+    batch_size = _batch_size(params, n_rows, least=32, share=40)
     # One batch of all rows has one rate, so that a weight does what copies of a row do.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
     epochs = _epochs(500 * _by_labels(n_units, 6), n_rows, batch_size, least=30)
@@ -128,8 +127,7 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
     n_features = meta["X_shape_"][1]
     units = _units(128, n_features)
     n_members = next((n for n in (4, 2) if n * units * n_features <= _MANY_WEIGHTS), 1)
-    at_most = _between(256, n_rows // 400, 1024)
-    batch_size = _asked_batch_size(params, n_rows) or _between(64, n_rows // 50, at_most)
+    batch_size = _batch_size(params, n_rows, least=64, share=50)
     steps = min(330 * _by_labels(meta["n_units_"], 20), 1500)
     return {
         "model": "ensemble",
@@ -159,9 +157,11 @@ _RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe
 }
 
 
-def _asked_batch_size(params: Mapping[str, Any], n_rows: int) -> int | None:
-    """Return the rows per step that the user asks for, None where that is left open."""
+def _batch_size(params: Mapping[str, Any], n_rows: int, *, least: int, share: int) -> int:
+    """Return the rows per step that the user asks for, else one in ``share`` of them, bounded."""
     asked = params.get("fit__batch_size", params["batch_size"])
+    if asked is None:
+        return _between(least, n_rows // share, _between(256, n_rows // 400, 1024))
     return n_rows if asked == -1 else asked
 
 

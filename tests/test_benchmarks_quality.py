@@ -22,7 +22,6 @@ MODULES = ("cells", "peers", "ranks", "report", "variants")
 
 @pytest.fixture
 def bench(monkeypatch):
-    pytest.importorskip("tqdm", reason='needs the extra "bench"')
     monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setenv("SKMLK_DATA", os.environ.get("SKMLK_DATA", "somewhere"))
     modules = {name: import_module(f"quality_{name}") for name in MODULES}

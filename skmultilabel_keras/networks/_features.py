@@ -46,8 +46,8 @@ class PiecewiseLinear(keras.layers.Layer):
     Takes rows of shape (n_samples, n_features) and returns (n_samples, n_features * n_bins), the
     bins of the first feature first. Bins that a feature does not need are 0 everywhere, and so are
     all until :meth:`set_edges` is called. ``KerasMultiLabelClassifier`` calls it before training,
-    with quantiles of the training rows, for a layer that stands right behind the network's input
-    and is trainable.
+    with quantiles of the training rows, unless ``trainable=False``; so the layer has to stand right
+    behind the network's input.
 
     References
     ----------
