@@ -27,9 +27,10 @@ _MOST_INPUTS = 4096
 _MOST_PRODUCTS = 5e11
 
 # Weights of a first layer, all of which each step changes: where members are fewer, where units.
-_MANY_WEIGHTS, _MOST_WEIGHTS = 2_000_000, 8_000_000
+_MANY_WEIGHTS, _MOST_WEIGHTS = 6_000_000, 8_000_000
 
 _MOST_EPOCHS = 100
+_MOST_STEPS = 1200  # on sparse rows, unless eight epochs take more
 _SHORTEST_SIDE = 8  # of what is taken for an image
 
 Recipe = dict[str, Any]
@@ -102,10 +103,12 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     n_inputs = n_features * (1 + (n_bins or 0))
     units = _units(256, n_inputs)
     # Epochs and rate go with the batches that there will be.
-    batch_size = _batch_size(params, n_rows, least=32, share=40)
+    usual = _usual_batch_size(n_rows, least=32, share=40)
+    batch_size = _asked_batch_size(params, n_rows) or usual
     # One batch of all rows has one rate, so that a weight does what copies of a row do.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
-    epochs = _epochs(500 * _by_labels(n_units, 6), n_rows, batch_size, least=30)
+    wanted = 30 * _times(n_units, 6, n_rows, 500) * _share(batch_size, usual, n_rows)
+    epochs = _between(1, math.ceil(wanted), _MOST_EPOCHS)
     products = units * (n_inputs + units + n_units) * n_rows
     n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
     affordable = int(_MOST_PRODUCTS / (n_members * products))
@@ -127,8 +130,10 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
     n_features = meta["X_shape_"][1]
     units = _units(128, n_features)
     n_members = next((n for n in (4, 2) if n * units * n_features <= _MANY_WEIGHTS), 1)
-    batch_size = _batch_size(params, n_rows, least=64, share=50)
-    steps = min(330 * _by_labels(meta["n_units_"], 20), 1500)
+    usual = _usual_batch_size(n_rows, least=64, share=50)
+    batch_size = _asked_batch_size(params, n_rows) or usual
+    wanted = 12 * _times(meta["n_units_"], 22, n_rows, 1000)
+    wanted = min(wanted, max(8, _MOST_STEPS * usual / n_rows)) * _share(batch_size, usual, n_rows)
     return {
         "model": "ensemble",
         "model__n_members": n_members,
@@ -136,7 +141,7 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
         "model__dropout": 0.5,
         "optimizer": "adam",
         "optimizer__learning_rate": 2e-3,
-        "epochs": _epochs(steps, n_rows, batch_size, least=8),
+        "epochs": _between(1, math.ceil(wanted), _MOST_EPOCHS),
         "batch_size": batch_size,
     }
 
@@ -157,28 +162,29 @@ _RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe
 }
 
 
-def _batch_size(params: Mapping[str, Any], n_rows: int, *, least: int, share: int) -> int:
-    """Return the rows per step that the user asks for, else one in ``share`` of them, bounded."""
+def _asked_batch_size(params: Mapping[str, Any], n_rows: int) -> int | None:
     asked = params.get("fit__batch_size", params["batch_size"])
-    if asked is None:
-        return _between(least, n_rows // share, _between(256, n_rows // 400, 1024))
     return n_rows if asked == -1 else asked
 
 
-def _by_labels(n_units: int, usual: int) -> float:
-    """Return how many times the usual steps to take.
+def _usual_batch_size(n_rows: int, *, least: int, share: int) -> int:
+    """Return one in ``share`` of the rows, within bounds."""
+    return _between(least, n_rows // share, _between(256, n_rows // 400, 1024))
 
-    The more labels, the fewer rows have one of them. The power was found between sets of 6 to 159
-    labels: `emotions` and `birds`, `slashdot` and `bibtex`.
+
+def _times(n_units: int, few_labels: int, n_rows: int, many_rows: int) -> float:
+    """Return how many times the usual epochs to take.
+
+    The more labels, the fewer rows have one of them; and the fewer rows, the sooner they are known
+    by heart, though an epoch of them has fewer steps. Square roots of both suited parts of
+    `emotions`, `slashdot` and `bibtex` of 100 to 5,400 rows.
     """
-    return (n_units / usual) ** 0.6
+    return (max(1.0, n_units / few_labels) * max(1.0, many_rows / n_rows)) ** 0.5
 
 
-def _epochs(steps: float, n_rows: int, batch_size: int, *, least: int) -> int:
-    """Return the epochs that take so many steps, or at least some, but few of very many rows."""
-    per_epoch = n_rows / batch_size
-    least = _between(1, math.ceil(20 * steps / per_epoch), least)
-    return _between(least, math.ceil(steps / per_epoch), _MOST_EPOCHS)
+def _share(batch_size: int, usual: int, n_rows: int) -> float:
+    """Return how many times the epochs that batches of another size take for as many steps."""
+    return min(batch_size, n_rows) / min(usual, n_rows)
 
 
 def _units(usual: int, n_inputs: int) -> int:
