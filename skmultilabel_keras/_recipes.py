@@ -107,8 +107,8 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     batch_size = _asked_batch_size(params, n_rows) or usual
     # One batch of all rows has one rate, so that a weight does what copies of a row do.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
-    wanted = 30 * _times(n_units, 6, n_rows, 500) * _share(batch_size, usual, n_rows)
-    epochs = _between(1, math.ceil(wanted), _MOST_EPOCHS)
+    wanted = 30 * _times(n_units, 6, n_rows, 500)
+    epochs = _epochs(wanted, usual, batch_size, n_rows)
     products = units * (n_inputs + units + n_units) * n_rows
     n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
     affordable = int(_MOST_PRODUCTS / (n_members * products))
@@ -133,7 +133,7 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
     usual = _usual_batch_size(n_rows, least=64, share=50)
     batch_size = _asked_batch_size(params, n_rows) or usual
     wanted = 12 * _times(meta["n_units_"], 22, n_rows, 1000)
-    wanted = min(wanted, max(8, _MOST_STEPS * usual / n_rows)) * _share(batch_size, usual, n_rows)
+    wanted = min(wanted, max(8, _MOST_STEPS * usual / n_rows))
     return {
         "model": "ensemble",
         "model__n_members": n_members,
@@ -141,7 +141,7 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
         "model__dropout": 0.5,
         "optimizer": "adam",
         "optimizer__learning_rate": 2e-3,
-        "epochs": _between(1, math.ceil(wanted), _MOST_EPOCHS),
+        "epochs": _epochs(wanted, usual, batch_size, n_rows),
         "batch_size": batch_size,
     }
 
@@ -163,6 +163,7 @@ _RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe
 
 
 def _asked_batch_size(params: Mapping[str, Any], n_rows: int) -> int | None:
+    """Return the rows per step that the user asks for, None where he leaves it open."""
     asked = params.get("fit__batch_size", params["batch_size"])
     return n_rows if asked == -1 else asked
 
@@ -182,9 +183,10 @@ def _times(n_units: int, few_labels: int, n_rows: int, many_rows: int) -> float:
     return (max(1.0, n_units / few_labels) * max(1.0, many_rows / n_rows)) ** 0.5
 
 
-def _share(batch_size: int, usual: int, n_rows: int) -> float:
-    """Return how many times the epochs that batches of another size take for as many steps."""
-    return min(batch_size, n_rows) / min(usual, n_rows)
+def _epochs(wanted: float, usual_batch_size: int, batch_size: int, n_rows: int) -> int:
+    """Return the epochs that take as many steps as those that are wanted of usual batches."""
+    per_usual_step = min(batch_size, n_rows) / min(usual_batch_size, n_rows)
+    return _between(1, math.ceil(wanted * per_usual_step), _MOST_EPOCHS)
 
 
 def _units(usual: int, n_inputs: int) -> int:

@@ -237,6 +237,24 @@ def test_more_rows_never_take_more_epochs(is_sparse):
     assert epochs == sorted(epochs, reverse=True)
 
 
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n_rows", [20, 700, 5000])
+def test_more_labels_never_take_fewer_epochs(n_rows, is_sparse):
+    epochs = [
+        recipe_of(n_rows, 70, n, is_sparse=is_sparse)["epochs"] for n in (1, 2, 6, 20, 100, 400)
+    ]
+    assert epochs == sorted(epochs)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n_rows", [500, 3000])
+def test_smaller_batches_take_as_many_steps(n_rows, is_sparse):
+    usual = recipe_of(n_rows, 70, 6, is_sparse=is_sparse)
+    half = usual["batch_size"] // 2
+    fewer = recipe_of(n_rows, 70, 6, is_sparse=is_sparse, batch_size=half)
+    assert fewer["epochs"] == pytest.approx(usual["epochs"] / 2, abs=1)
+
+
 @pytest.mark.parametrize(
     ("X", "wanted"),
     [
