@@ -42,7 +42,8 @@ from run import ENVIRONMENT
 
 RESULTS = Path(__file__).resolve().parent / "quality.csv"
 VARIANT_RESULTS = RESULTS.with_name("quality_variants.csv")
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, README = ROOT / "docs" / "quality.md", ROOT / "README.md"
 LIMIT = 900.0
 MARGIN = 60.0  # seconds that a process may go on after its limit, to start, load and score
 
@@ -61,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.report:
         run(results, cells, options)
     if options.page is not None:
-        from quality_report import write_page, write_variants
+        from quality_report import write_page, write_short, write_variants
 
         write = write_variants if options.variants else write_page
         write(options.page, results.rows, describe(options))
+        if options.page == PAGE and not options.variants:
+            write_short(README, results.rows)
     rows = [results.last[cell] for cell in cells if cell in results.last]
     return int(any(str(row["status"]).startswith(FAILED) for row in rows))
 

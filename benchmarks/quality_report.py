@@ -333,6 +333,12 @@ def _write_cost(summary: Summary, data: str, peer: str, cost: str) -> str:
     return min(cells["status"], key=len).partition(":")[0] if len(cells) else ""
 
 
+def write_short(page: Path, rows: Sequence[Row]) -> None:
+    """Replace the short table on a page."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(replace_section(text, "quality", short_table(rows)), encoding="utf-8")
+
+
 def short_table(rows: Sequence[Row]) -> str:
     """Return LRAP and micro-F1, by each peer's own ``predict``, of a few peers on a few sets."""
     summary = Summary(rows)

@@ -480,6 +480,17 @@ def test_short_table(bench, made_up):
     assert lines[4] == "| bibtex | –, – | –, – | –, – | –, – |"
 
 
+def test_short_table_stands_in_the_readme(bench, made_up, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(bench.quality.README.read_text(encoding="utf-8"), encoding="utf-8")
+
+    bench.report.write_short(page, made_up)
+
+    text = page.read_text(encoding="utf-8")
+    assert bench.report.short_table(made_up) in text
+    assert text.startswith("# skmultilabel_keras")
+
+
 @pytest.mark.slow
 def test_quick_run(bench, start, tmp_path):
     """Two cheap peers run on a slice of a real set, and their figures go into a page."""
