@@ -26,7 +26,7 @@ from names import LOGISTIC, OURS, PERCEPTRON, SCIKERAS
 from scored import EDGE
 from skmultilabel_keras.metrics import align_scores, label_log_loss
 
-STRENGTHS = [0.01, 0.1, 1.0, 10.0, 100.0]  # C of logistic regressions
+STRENGTHS = [0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0]  # C of logistic regressions
 SCIKERAS_EPOCHS = 100  # as many as ours has by default
 
 Recipe = Callable[[str, int], BaseEstimator]

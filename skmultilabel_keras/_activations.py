@@ -23,6 +23,9 @@ _IN_CACHE = 2**15
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
+# Numbers in float32 whose squares do not overflow, and beside which 1 is nothing.
+LARGE = 1e9
+
 _ZERO = np.zeros((), np.float32)
 
 
@@ -98,6 +101,15 @@ def _hard_sigmoid(z: np.ndarray) -> np.ndarray:
     z += 3
     _relu6(z)
     z /= 6
+    return z
+
+
+def smooth_clip(z: np.ndarray, limit: float) -> np.ndarray:
+    """Return z where it is small; what is large approaches the limit, or minus the limit."""
+    z /= limit
+    np.clip(z, -LARGE, LARGE, out=z)
+    z /= np.sqrt(1 + z * z)
+    z *= limit
     return z
 
 

@@ -117,6 +117,7 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
         "model__n_members": n_members,
         "model__hidden_layer_sizes": (units, units),
         "model__dropout": 0.4,
+        "model__smooth_clip": 3.0,
         "model__n_bins": n_bins,
         "optimizer": "adam",
         "optimizer__learning_rate": 5e-4 * (scale_of / 32) ** 0.5,

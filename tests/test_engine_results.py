@@ -119,6 +119,7 @@ CASES = {
     "bins": {"model__n_bins": 4, "fit": {"sample_weight": WEIGHT}},
     "bins of an ensemble": {
         "model": "ensemble",
+        "model__smooth_clip": 1.5,
         "model__n_bins": 3,
         "model__n_members": 3,
         "model__hidden_layer_sizes": (5,),

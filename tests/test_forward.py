@@ -74,6 +74,7 @@ PIECES = {
     ),
     "scaler": lambda units, name: networks.FeatureScaler(),
     "scaler without shift": lambda units, name: networks.FeatureScaler(shift=False),
+    "clip": lambda units, name: networks.SmoothClip(units / 3),
     "bins": lambda units, name: networks.PiecewiseLinear(units),
     "dropout": lambda units, name: layers.Dropout(0.5),
     "own dropout": lambda units, name: networks.Dropout(0.5),

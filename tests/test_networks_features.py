@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
 from skmultilabel_keras._rows import Rows, bin_edges
 from skmultilabel_keras._tensorflow.forward import ForwardPass
-from skmultilabel_keras.networks import PiecewiseLinear, ensemble, linear, mlp
+from skmultilabel_keras.networks import PiecewiseLinear, SmoothClip, ensemble, linear, mlp
 
 META = {"X_shape_": (5, 3), "n_units_": 2}
 RNG = np.random.default_rng(0)
@@ -155,7 +155,94 @@ def test_float32_whatever_the_policy():
     assert halves.compute_dtype == "float32"
 
 
+# The layer that clips.
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 20), st.integers(1, 3)),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    ),
+    st.floats(0.01, 100),
+)
+def test_clipped_numbers_keep_their_order_and_sign(values, limit):
+    got = np.asarray(SmoothClip(limit)(values))
+    assert (np.abs(got) <= np.float32(limit) * (1 + 1e-6)).all()
+    assert (np.abs(got) <= np.abs(values) * (1 + 1e-6)).all()
+    assert (got * np.sign(values) >= 0).all()
+    order = np.argsort(values, axis=0)
+    steps = np.diff(np.take_along_axis(got, order, axis=0), axis=0)
+    assert (steps >= -1e-6 * limit).all()
+
+
+def test_small_numbers_stay_and_large_ones_reach_the_limit():
+    got = np.asarray(SmoothClip(2.0)(np.array([[1e-3, -1e-3, 1e9, -3e38]], dtype=np.float32)))
+    np.testing.assert_allclose(got, [[1e-3, -1e-3, 2, -2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, np.inf, np.nan, "3", None, True])
+def test_bad_limits(limit):
+    with pytest.raises(ValueError, match="limit must be a finite number above 0; got"):
+        SmoothClip(limit)
+
+
+def test_clipping_is_for_dense_rows():
+    with pytest.raises(ValueError, match="SmoothClip takes dense rows"):
+        SmoothClip()(keras.Input((3,), sparse=True))
+
+
+def test_clipping_survives_saving(tmp_path):
+    inputs = keras.Input((2, 3))
+    model = keras.Model(inputs, SmoothClip(0.5)(inputs))
+    assert model.output_shape == (None, 2, 3)
+    model.save(tmp_path / "clip.keras")
+    x = RNG.normal(size=(4, 2, 3)).astype(np.float32)
+    again = keras.models.load_model(tmp_path / "clip.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+
+
 # The networks.
+
+
+@pytest.mark.parametrize("make", [mlp, linear, ensemble])
+@pytest.mark.parametrize("limit", [0, -2, np.inf, np.nan, "3", True])
+def test_bad_limits_are_named(make, limit):
+    message = "model__smooth_clip must be None or a finite number above 0; got"
+    with pytest.raises(ValueError, match=message):
+        make(META, smooth_clip=limit)
+
+
+@over_networks
+def test_outliers_move_nothing_but_themselves(name):
+    """Behind the scaler; the bins see the features as they are."""
+    clf = classifier(name, model__smooth_clip=2).fit(X, Y)
+    scaler, clip, bins = (clf.model_.get_layer(n) for n in ("scaler", "clip", "bins"))
+    beside = next(layer for layer in clf.model_.layers if "concatenate" in layer.name)
+    first = keras.Model(clf.model_.inputs[0], beside.output)
+    np.testing.assert_allclose(first(X)[:, :4], clip(scaler(X)), rtol=1e-6)
+    np.testing.assert_array_equal(first(X)[:, 4:], bins(X))
+    far, farther = (np.where(X.max() == X, size, X).astype(np.float32) for size in (1e6, 1e9))
+    np.testing.assert_allclose(clf.predict_proba(far), clf.predict_proba(farther), atol=1e-5)
+
+
+@over_networks
+@pytest.mark.parametrize("shape", [(43, 4), (43, 2, 2)], ids=str)
+def test_clipping_alone(name, shape):
+    rows = X.reshape(shape)
+    clf = classifier(name, model__n_bins=None, model__smooth_clip=1.5).fit(rows, Y)
+    assert clf.engine_.name == "shared"
+    clipped = clf.model_.get_layer("clip")(rows * 1e6)
+    assert np.abs(clipped).max() <= 1.5
+    other = classifier(name, model__n_bins=None).fit(rows, Y)
+    assert not np.allclose(clf.predict_proba(rows), other.predict_proba(rows))
+
+
+@over_networks
+def test_sparse_rows_are_not_clipped(name):
+    clf = classifier(name, model__n_bins=None, model__smooth_clip=1.5)
+    with pytest.raises(ValueError, match=r"model__smooth_clip must be None for sparse X.*toarray"):
+        clf.fit(sparse.csr_array(X), Y)
 
 
 @pytest.mark.parametrize("make", [mlp, linear, ensemble])

@@ -17,7 +17,7 @@ from skmultilabel_keras._tensorflow.specification import (
     specify_network,
     specify_training,
 )
-from skmultilabel_keras.networks import Dropout, FeatureScaler, PiecewiseLinear
+from skmultilabel_keras.networks import Dropout, FeatureScaler, PiecewiseLinear, SmoothClip
 
 layers, losses, metrics, optimizers = keras.layers, keras.losses, keras.metrics, keras.optimizers
 schedules = optimizers.schedules
@@ -201,6 +201,7 @@ DIFFERENT = {
     "no dropout": by_layer(*(partial(Dropout, rate) for rate in (0.0, 0.2))),
     "shape of masks": by_layer(*(partial(Dropout, 0.1, s) for s in (None, (1, 4), (None, 1)))),
     "negative slope": by_layer(*(partial(layers.LeakyReLU, slope) for slope in (0.1, 0.2))),
+    "clip": by_layer(*(partial(SmoothClip, limit) for limit in (2, 3))),
     "bins": by_layer(*(partial(PiecewiseLinear, n) for n in (2, 3))),
     "shift": by_layer(*(partial(FeatureScaler, shift=shift) for shift in (True, False))),
     "padding": by_layer(

@@ -18,6 +18,7 @@ from skmultilabel_keras.networks import (
     MemberDense,
     MemberMean,
     PiecewiseLinear,
+    SmoothClip,
 )
 
 # Layers whose work is a few small operations: threads between operations do not pay for them.
@@ -39,6 +40,7 @@ _LIGHT_LAYERS = (
     MemberDense,
     MemberMean,
     PiecewiseLinear,
+    SmoothClip,
 )
 
 # Of these, the ones that XLA does not slow down: Keras' own dropout draws random numbers slowly.

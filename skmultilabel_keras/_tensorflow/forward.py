@@ -26,7 +26,7 @@ from tensorflow.python.eager import context, core
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from skmultilabel_keras import networks
-from skmultilabel_keras._activations import ACTIVATIONS, Activation, elu, leaky_relu
+from skmultilabel_keras._activations import ACTIVATIONS, Activation, elu, leaky_relu, smooth_clip
 from skmultilabel_keras._compat import is_plain
 from skmultilabel_keras._rows import block_length, dense_rows
 
@@ -534,6 +534,9 @@ _LAYERS: dict[type, Callable[[_Recipe, Any], bool]] = {
     networks.FeatureScaler: _add_scaler,
     networks.PiecewiseLinear: _add_bins,
     _Beside: _add_bins,
+    networks.SmoothClip: lambda recipe, layer: _activate(
+        recipe, partial(smooth_clip, limit=layer.limit)
+    ),
     networks.MemberDense: _add_member_dense,
     networks.MemberMean: _add_member_mean,
 }

@@ -38,7 +38,7 @@ from skmultilabel_keras.networks._ensemble import (
     MemberMean,
     ensemble,
 )
-from skmultilabel_keras.networks._features import PiecewiseLinear
+from skmultilabel_keras.networks._features import PiecewiseLinear, SmoothClip
 from skmultilabel_keras.networks._images import cnn
 from skmultilabel_keras.networks._initializers import LabelPrior
 from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
@@ -68,6 +68,7 @@ __all__ = [
     "MemberDense",
     "MemberMean",
     "PiecewiseLinear",
+    "SmoothClip",
     "TextEncoder",
     "WordVectors",
     "cnn",

@@ -76,6 +76,7 @@ def ensemble(
     l2: float = 0.0,
     prior_bias: bool = True,
     standardize: bool = True,
+    smooth_clip: float | None = None,
     n_bins: int | None = None,
 ) -> keras.Model:
     """Ensemble of multilayer perceptrons that are trained as one network.
@@ -106,6 +107,8 @@ def ensemble(
         Whether the biases of the outputs start at the logits of the label priors, see
         :class:`LabelPrior`, or at zero.
     standardize : bool, default=True
+        As in :func:`mlp`.
+    smooth_clip : float or None, default=None
         As in :func:`mlp`.
     n_bins : int or None, default=None
         As in :func:`mlp`.
@@ -138,7 +141,7 @@ def ensemble(
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     check_number("l2", l2)
     share = _resolve_share(share_weights, is_sparse=meta.get("X_sparse_", False))
-    inputs, x = table_input(meta, standardize=standardize, n_bins=n_bins)
+    inputs, x = table_input(meta, standardize=standardize, smooth_clip=smooth_clip, n_bins=n_bins)
     for number, units in enumerate(map(int, hidden_layer_sizes)):
         x = MemberDense(
             units,

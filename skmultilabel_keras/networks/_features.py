@@ -1,6 +1,6 @@
 """Encodings of the features of a table.
 
-Owns: the layer that encodes features by bins.
+Owns: the layer that encodes features by bins, and the one that keeps outliers near the others.
 Does not own: the edges of the bins (``_rows``), or layers that keep what features are
 (``_layers``).
 """
@@ -14,7 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from skmultilabel_keras.networks._checks import is_count
+from skmultilabel_keras._activations import LARGE
+from skmultilabel_keras.networks._checks import is_count, is_number
 
 # Widths whose inverse is a number of full precision in float32.
 _WIDTHS = (float(np.finfo(np.float32).tiny), 1 / float(np.finfo(np.float32).tiny))
@@ -139,3 +140,57 @@ class PiecewiseLinear(keras.layers.Layer):
                 f"{tuple(shape)}."
             )
         return shape[1]
+
+
+@keras.saving.register_keras_serializable("skmultilabel_keras")
+class SmoothClip(keras.layers.Layer):
+    """Keep standardised features as they are where they are small, and outliers near them.
+
+    Each number x becomes ``x / sqrt(1 + (x / limit) ** 2)``, which has the slope 1 at 0 and
+    approaches ``limit`` and ``-limit``.
+
+    Parameters
+    ----------
+    limit : float, default=3.0
+        What no output exceeds in size.
+    **kwargs : dict
+        Passed to ``keras.layers.Layer``.
+
+    Raises
+    ------
+    ValueError
+        If ``limit`` is no finite number above 0, or for inputs that are sparse.
+
+    References
+    ----------
+    Holzmüller, Grinsztajn, Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees
+    on Tabular Data", 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SmoothClip(limit=3)(np.array([[0.0, 4.0, -1e30]])).numpy().round(2).tolist()
+    [[0.0, 2.4, -3.0]]
+    """
+
+    def __init__(self, limit: float = 3.0, **kwargs: Any) -> None:
+        if not is_number(limit) or not 0 < limit < np.inf:
+            raise ValueError(f"limit must be a finite number above 0; got {limit!r}.")
+        # In float32 whatever the policy: half precision overflows for outliers.
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+        self.limit = float(limit)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the clipped features."""
+        x = ops.clip(inputs / self.limit, -LARGE, LARGE)
+        return self.limit * (x / ops.sqrt(1.0 + x * x))
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shape of the outputs."""
+        if inputs.sparse:
+            raise ValueError("SmoothClip takes dense rows; use an input with sparse=False.")
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "limit": self.limit}

@@ -7,6 +7,7 @@ networks go by (the package itself).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,10 @@ from skmultilabel_keras.networks._checks import (
     check_flags,
     check_number,
     is_count,
+    is_number,
 )
 from skmultilabel_keras.networks._dense import logits_layer
-from skmultilabel_keras.networks._features import PiecewiseLinear
+from skmultilabel_keras.networks._features import PiecewiseLinear, SmoothClip
 from skmultilabel_keras.networks._layers import Dropout, FeatureScaler
 
 _NORMALIZATIONS = {
@@ -40,6 +42,7 @@ def mlp(
     l2: float = 0.0,
     prior_bias: bool = True,
     standardize: bool = True,
+    smooth_clip: float | None = None,
     n_bins: int | None = None,
 ) -> keras.Model:
     """Multilayer perceptron.
@@ -69,6 +72,9 @@ def mlp(
         Whether inputs are standardised inside the network, with the statistics of the training
         rows: mean and standard deviation for dense inputs, the largest absolute value (and no
         shift) for sparse ones. Inputs of more than two dimensions get one mean and one scale.
+    smooth_clip : float or None, default=None
+        Size that dense features, standardised if that is asked for, approach but never exceed, see
+        :class:`SmoothClip`. None leaves outliers where they are.
     n_bins : int or None, default=None
         The most bins, 2 or more, by which dense features are encoded beside what they are, see
         :class:`PiecewiseLinear`: their edges are quantiles of the training rows. Each feature adds
@@ -95,7 +101,7 @@ def mlp(
     check_number("l2", l2)
     check_flags(residual=residual)
     check_choice("normalization", normalization, (*_NORMALIZATIONS, None))
-    inputs, x = table_input(meta, standardize=standardize, n_bins=n_bins)
+    inputs, x = table_input(meta, standardize=standardize, smooth_clip=smooth_clip, n_bins=n_bins)
     penalty = keras.regularizers.L2(float(l2)) if l2 else None
     for number, units in enumerate(map(int, hidden_layer_sizes)):
         before = x
@@ -113,6 +119,7 @@ def linear(
     l2: float = 0.0,
     prior_bias: bool = True,
     standardize: bool = True,
+    smooth_clip: float | None = None,
     n_bins: int | None = None,
 ) -> keras.Model:
     """Return a network without hidden layer: one logistic regression per label.
@@ -126,6 +133,8 @@ def linear(
     prior_bias : bool, default=True
         As in :func:`mlp`.
     standardize : bool, default=True
+        As in :func:`mlp`.
+    smooth_clip : float or None, default=None
         As in :func:`mlp`.
     n_bins : int or None, default=None
         As in :func:`mlp`. With bins, the logit of a label is a sum of one piecewise linear function
@@ -147,23 +156,42 @@ def linear(
         l2=l2,
         prior_bias=prior_bias,
         standardize=standardize,
+        smooth_clip=smooth_clip,
         n_bins=n_bins,
     )
 
 
 def table_input(
-    meta: Mapping[str, Any], *, standardize: bool, n_bins: int | None = None
+    meta: Mapping[str, Any], *, standardize: bool, smooth_clip: float | None, n_bins: int | None
 ) -> tuple[Any, Any]:
     """Return an input for rows of features, and the rows: flat, with what is asked for done."""
     check_flags(standardize=standardize)
+    _check_clip(smooth_clip, meta)
     _check_bins(n_bins, meta)
     is_sparse = meta.get("X_sparse_", False)
     inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
     x = FeatureScaler(shift=not is_sparse, name="scaler")(inputs) if standardize else inputs
+    if smooth_clip is not None:
+        x = SmoothClip(smooth_clip, name="clip")(x)
     if n_bins is not None:
         # Not standardised, which was measured to be worse.
         x = keras.layers.Concatenate()([x, PiecewiseLinear(int(n_bins), name="bins")(inputs)])
     return inputs, keras.layers.Flatten()(x) if len(inputs.shape) > 2 else x
+
+
+def _check_clip(smooth_clip: Any, meta: Mapping[str, Any]) -> None:
+    """Raise unless rows like these can be clipped at this."""
+    if smooth_clip is None:
+        return
+    if not is_number(smooth_clip) or not 0 < smooth_clip < math.inf:
+        raise ValueError(
+            f"model__smooth_clip must be None or a finite number above 0; got {smooth_clip!r}."
+        )
+    if meta.get("X_sparse_", False):
+        raise ValueError(
+            f"model__smooth_clip must be None for sparse X; got {smooth_clip!r}. Pass X.toarray() "
+            "to clip outliers."
+        )
 
 
 def _check_bins(n_bins: Any, meta: Mapping[str, Any]) -> None:
