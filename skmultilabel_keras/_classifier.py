@@ -372,7 +372,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             if has_missing(rows.y):  # looked at first, as the rows are copied for the check
                 require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
             if not go_on:
-                self._build(rows)
+                self._build(rows, options)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             options = complete(options, self._recipe)
@@ -431,7 +431,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
             if not go_on:
-                self._build(rows)
+                self._build(rows, options)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             if self.decision_rule_ is not None and self.decision_rule_.learns:
@@ -460,9 +460,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """
         prepare_process()
         with self._unchanged_on_error(go_on=False):
-            self._check_parameters({}, go_on=False)
+            options = self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
-            self._build(rows)
+            self._build(rows, options)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
             self._set_scalers(rows)
@@ -634,7 +634,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             weighs_entries=any(part.weighs_entries for part in parts),
         )
 
-    def _build(self, rows: Rows) -> None:
+    def _build(self, rows: Rows, options: Mapping[str, Any]) -> None:
         """Build and compile a fresh network, from the seed and, for texts, their words."""
         self._label_prior = None
         encoder = self.target_encoder_
@@ -645,8 +645,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1)) if indicator else self.label_names_
         self._built_with = self.get_params()
         model = self._resolved_model(self._built_with)
-        self._recipe = choose_recipe(self._built_with, model, self._get_metadata(), len(rows))
-        self.recipe_ = what_is_open(self._built_with, self._recipe)
+        asked = self._built_with | {name: options[name] for name in ("epochs", "batch_size")}
+        self._recipe = choose_recipe(asked, model, self._get_metadata(), len(rows))
+        self.recipe_ = what_is_open(asked, self._recipe)
         if model == AUTO:
             chosen = self._recipe["model"]
             hint = f" model='auto' is {chosen!r} for these rows; name it to set its parameters."

@@ -26,7 +26,8 @@ _MOST_INPUTS = 4096
 # minute on two cores.
 _MOST_PRODUCTS = 5e11
 
-# Weights of a first layer, all of which each step changes: where members are fewer, where units.
+# Weights of members for sparse rows, all of which each step changes: where members are fewer, where
+# units.
 _MANY_WEIGHTS, _MOST_WEIGHTS = 6_000_000, 8_000_000
 
 _MOST_EPOCHS = 100
@@ -44,7 +45,7 @@ def choose_recipe(
     Parameters
     ----------
     params : mapping
-        All parameters of the estimator.
+        All parameters of the estimator; epochs and batch size are those of this fit.
     model : object
         What ``params`` name as the network; "auto" leaves the choice to the recipe.
     meta : mapping
@@ -61,6 +62,8 @@ def choose_recipe(
     if not (isinstance(model, str) and model == AUTO):
         return dict(_PLAIN)
     recipe = _RECIPES[_kind_of(meta)](params, meta, n_rows)
+    if params["early_stopping"]:
+        recipe["epochs"] = _MOST_EPOCHS  # the validation rows tell when to stop
     if params["optimizer"] == AUTO:
         return recipe
     return {name: value for name, value in recipe.items() if not name.startswith("optimizer__")}
@@ -128,9 +131,9 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
 
 def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
     """Return a few members with weights of their own, half of whose units are dropped."""
-    n_features = meta["X_shape_"][1]
-    units = _units(128, n_features)
-    n_members = next((n for n in (4, 2) if n * units * n_features <= _MANY_WEIGHTS), 1)
+    n_ends = meta["X_shape_"][1] + meta["n_units_"]
+    units = _units(128, n_ends)
+    n_members = next((n for n in (4, 2) if n * units * n_ends <= _MANY_WEIGHTS), 1)
     usual = _usual_batch_size(n_rows, least=64, share=50)
     batch_size = _asked_batch_size(params, n_rows) or usual
     wanted = 12 * _times(meta["n_units_"], 22, n_rows, 1000)
@@ -165,7 +168,7 @@ _RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe
 
 def _asked_batch_size(params: Mapping[str, Any], n_rows: int) -> int | None:
     """Return the rows per step that the user asks for, None where he leaves it open."""
-    asked = params.get("fit__batch_size", params["batch_size"])
+    asked = params["batch_size"]
     return n_rows if asked == -1 else asked
 
 
@@ -185,15 +188,15 @@ def _times(n_units: int, few_labels: int, n_rows: int, many_rows: int) -> float:
 
 
 def _epochs(wanted: float, usual_batch_size: int, batch_size: int, n_rows: int) -> int:
-    """Return the epochs that take as many steps as those that are wanted of usual batches."""
+    """Return the epochs of as many steps as those that are wanted of usual batches, to a limit."""
     per_usual_step = min(batch_size, n_rows) / min(usual_batch_size, n_rows)
     return _between(1, math.ceil(wanted * per_usual_step), _MOST_EPOCHS)
 
 
-def _units(usual: int, n_inputs: int) -> int:
-    """Return the units of a first layer: fewer where it would have too many weights."""
+def _units(usual: int, n_ends: int) -> int:
+    """Return the units of a layer: fewer where it would have too many weights to its ends."""
     sizes = (usual, usual // 2, usual // 4, usual // 8)
-    return next((units for units in sizes if units * n_inputs <= _MOST_WEIGHTS), 16)
+    return next((units for units in sizes if units * n_ends <= _MOST_WEIGHTS), 16)
 
 
 def _between(low: int, value: int, high: int) -> int:

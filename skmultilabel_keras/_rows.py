@@ -179,8 +179,9 @@ def bin_edges(rows: Rows, n_bins: int) -> np.ndarray:
     ndarray of shape (n_features, n_bins + 1)
         float32, which do not decrease in a row; between two that are equal there is no bin. The
         edges of a feature are all of its values if there are at most ``n_bins + 1``, else the
-        weighted quantiles at 0, 1 / n_bins, ..., 1, which are values that occur. A feature with
-        fewer than three edges has no bins, which would say no more than itself.
+        weighted quantiles at 0, 1 / n_bins, ..., 1, which are values that occur, where a value
+        that fills several bins counts as often as fills one. A feature with fewer than three edges
+        has no bins, which would say no more than itself.
 
     Notes
     -----

@@ -118,6 +118,11 @@ def test_bad_edges(edges, message):
         layer.set_edges(edges)
 
 
+def test_edges_of_a_layer_without_inputs():
+    with pytest.raises(ValueError, match=r"needs a layer that knows its inputs.*build"):
+        PiecewiseLinear(2).set_edges(np.zeros((1, 3)))
+
+
 @pytest.mark.parametrize("n_bins", [0, -1, 2.5, "3", None, True])
 def test_bad_numbers_of_bins(n_bins):
     with pytest.raises(ValueError, match="n_bins must be an integer of at least 2; got"):

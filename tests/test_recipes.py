@@ -183,12 +183,35 @@ def test_a_weight_does_what_copies_do():
 def test_epochs_and_rate_go_with_the_batches():
     recipe = recipe_of(4000, 5, 3, batch_size=-1)
     assert recipe["epochs"] > recipe_of(4000, 5, 3)["epochs"]
-    assert recipe_of(4000, 5, 3, fit__batch_size=4000)["epochs"] == recipe["epochs"]
     rates = [
         recipe_of(10**5, 5, 3, batch_size=size)["optimizer__learning_rate"]
         for size in (8, 64, 256, 10**5)
     ]
     assert rates == sorted(rates)
+
+
+@pytest.mark.parametrize("how", ["parameter", "routed", "call"])
+def test_what_a_fit_is_told_is_not_open(how):
+    """However it is told: epochs and rate go with its batches, and are not those of others."""
+    given = {"batch_size": 7}
+    clf = KerasMultiLabelClassifier(random_state=0, model__hidden_layer_sizes=(4,))
+    if how == "call":
+        clf.fit(TABLE, Y, **given)
+    else:
+        clf.set_params(**{f"fit__{n}" if how == "routed" else n: v for n, v in given.items()})
+        clf.fit(TABLE, Y)
+    assert "batch_size" not in clf.recipe_
+    expected = recipe_of(60, 5, 3, batch_size=7)
+    assert clf.recipe_["epochs"] == expected["epochs"] == clf.n_iter_
+    clf.fit(TABLE, Y, epochs=1)
+    assert "epochs" not in clf.recipe_
+    assert clf.n_iter_ == 1
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_early_stopping_has_epochs_to_stop_in(is_sparse):
+    assert recipe_of(3000, 70, 6, is_sparse=is_sparse, early_stopping=True)["epochs"] == 100
+    assert recipe_of(3000, 70, 6, early_stopping=True, epochs=5).get("epochs") is None
 
 
 def test_parameters_that_a_subclass_declares_are_the_users():
@@ -214,7 +237,7 @@ def test_unknown_names_are_compared_with_auto():
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
-@pytest.mark.parametrize("n_labels", [1, 20, 1000])
+@pytest.mark.parametrize("n_labels", [1, 20, 1000, 100_000])
 @pytest.mark.parametrize("n_features", [1, 70, 2_000, 100_000])
 @pytest.mark.parametrize("n_rows", [1, 200, 10_000, 1_000_000])
 def test_recipes_are_sound_for_any_size(n_rows, n_features, n_labels, is_sparse):
@@ -226,6 +249,9 @@ def test_recipes_are_sound_for_any_size(n_rows, n_features, n_labels, is_sparse)
     assert recipe["epochs"] * n_rows / recipe["batch_size"] < 60_000
     n_inputs = n_features * (1 + (recipe.get("model__n_bins") or 0))
     assert recipe["model__hidden_layer_sizes"][0] * n_inputs <= 10_000_000
+    if is_sparse:
+        n_weights = recipe["model__hidden_layer_sizes"][0] * (n_features + n_labels)
+        assert recipe["model__n_members"] * n_weights <= 8_000_000
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])

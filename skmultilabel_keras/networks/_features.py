@@ -92,8 +92,13 @@ class PiecewiseLinear(keras.layers.Layer):
         Raises
         ------
         ValueError
-            For edges of another shape or order.
+            For edges of another shape or order, and before the layer is built.
         """
+        if not self.built:
+            raise ValueError(
+                "set_edges needs a layer that knows its inputs; call it on some, or build((None, "
+                "n_features))."
+            )
         edges, (n_features, n_bins) = np.asarray(edges, dtype=np.float64), self.start.shape
         if edges.shape != (n_features, n_bins + 1):
             raise ValueError(
