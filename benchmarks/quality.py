@@ -30,6 +30,7 @@ from fresh import call_fresh
 from quality_cells import (
     COLUMNS,
     FAILED,
+    NO_TIME,
     OK,
     OVER_TIME,
     SCORES,
@@ -159,7 +160,9 @@ def run(results: Results, cells: Iterable[Cell], options: argparse.Namespace) ->
         # A cell before may have run over time on the same data.
         if not options.retry and not is_due(cell):
             return None
-        row = compute_cell(cell, options)
+        row, before = compute_cell(cell, options), results.last.get(cell, {})
+        if row["status"] != OK and before.get("status") == OK:
+            row = {**before, "tuning": NO_TIME}  # what failed is the tuning
         results.add(row)
         return row
 
@@ -296,8 +299,13 @@ def describe(options: argparse.Namespace) -> str:
     """Return the command of a run, as it would be typed, without what was merely left out."""
     parts = ["python benchmarks/quality.py"]
     parts += ["--variants"] * options.variants
+    if not options.variants:
+        for name, known in (("data", DATA), ("peers", PEERS)):
+            chosen = getattr(options, name)
+            parts += [f"--{name}", *chosen] if set(chosen) != set(known) else []
     parts += ["--seeds", str(options.seeds)] if options.seeds != 5 else []
     parts += ["--folds", str(options.folds)] if options.folds else []
+    parts += ["--limit", f"{options.limit:g}"] if options.limit != LIMIT else []
     parts += ["--no-tuning"] * (not options.tuning and not options.variants)
     return " ".join(parts)
 

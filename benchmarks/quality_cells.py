@@ -90,7 +90,9 @@ def run_cell(cell: tuple, tuning: bool, quick: bool, limit: float) -> dict[str, 
         tuned = UNTUNED
         if tuning:
             folds = list_inner_folds(split, cell.seed)
-            needed = len(folds) * (costs["fit_s"] + costs["predict_s"])
+            # A search is not run again in inner folds.
+            once = getattr(model, "refit_time_", costs["fit_s"])
+            needed = len(folds) * (once + costs["predict_s"])
             left = limit - (time.perf_counter() - start)
             tuned = TUNED if needed < left else NO_TIME
         if tuned == TUNED:

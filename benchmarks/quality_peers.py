@@ -27,7 +27,7 @@ from scored import EDGE
 from skmultilabel_keras.metrics import align_scores, label_log_loss
 
 STRENGTHS = [0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0]  # C of logistic regressions
-SCIKERAS_EPOCHS = 100  # as many as ours has by default
+SCIKERAS_EPOCHS = 100  # as many as ours with a named network
 
 Recipe = Callable[[str, int], BaseEstimator]
 
@@ -37,7 +37,8 @@ class Peer:
     """How a peer is called and made.
 
     ``needs_dense``: it takes no sparse features. ``random``: another seed gives another classifier
-    on the same rows, apart from folds of searches.
+    on the same rows, apart from folds of searches. ``ranked``: it is no second version of a
+    classifier whose ranks are taken, by which those of others would fall.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Peer:
     about: str
     needs_dense: bool = False
     random: bool = True
+    ranked: bool = True
 
 
 class OrConstant(ClassifierMixin, BaseEstimator):
@@ -203,12 +205,15 @@ def _ours(model: str) -> Recipe:
 # From the cheapest to the dearest, so that a run that is cut off has most peers complete.
 PEERS: dict[str, Peer] = {
     "prior": Peer("label prior", _dummy, 'DummyClassifier(strategy="prior")', random=False),
-    "neighbours": Peer("KNeighbors", _neighbours, "KNeighborsClassifier(), scaled", random=False),
+    "neighbours": Peer(
+        "KNeighbors", _neighbours, "KNeighborsClassifier(), scaled if dense", random=False
+    ),
     "boomer": Peer("mlrl-boomer", _boomer, "BoomerClassifier(), boosted multi-label rules"),
     "logistic": Peer(
         LOGISTIC,
         _logistic,
-        "liblinear, scaled; one C for all labels, by log loss in inner cross-validation",
+        "liblinear (which penalises intercepts), scaled if dense; one C of nine for all labels, by "
+        "log loss in inner cross-validation",
         random=False,
     ),
     "chain": Peer("ClassifierChain", _chain, "the same regressions in a chain of random order"),
@@ -217,17 +222,20 @@ PEERS: dict[str, Peer] = {
     "perceptron_early": Peer(
         f"{PERCEPTRON}, early end",
         _perceptron(early_stopping=True),
-        "MLPClassifier(early_stopping=True), scaled",
+        "MLPClassifier(early_stopping=True), scaled if dense",
+        ranked=False,
     ),
-    "perceptron": Peer(PERCEPTRON, _perceptron(), "MLPClassifier(), scaled"),
+    "perceptron": Peer(PERCEPTRON, _perceptron(), "MLPClassifier(), scaled if dense"),
     "extra_trees": Peer("ExtraTrees", _trees, "ExtraTreesClassifier(500)"),
     "ours": Peer(OURS, _ours("auto"), "ours, everything default"),
-    "ours_mlp": Peer(f"{OURS}, mlp", _ours("mlp"), 'ours with model="mlp"'),
-    "ours_ensemble": Peer(f"{OURS}, ensemble", _ours("ensemble"), 'ours with model="ensemble"'),
+    "ours_mlp": Peer(f"{OURS}, mlp", _ours("mlp"), 'ours with model="mlp"', ranked=False),
+    "ours_ensemble": Peer(
+        f"{OURS}, ensemble", _ours("ensemble"), 'ours with model="ensemble"', ranked=False
+    ),
     "scikeras": Peer(
         SCIKERAS,
         _scikeras,
-        f"one hidden layer of 100, sigmoid, Adam, {SCIKERAS_EPOCHS} epochs, scaled",
+        f"one hidden layer of 100, sigmoid, Adam, {SCIKERAS_EPOCHS} epochs, scaled if dense",
         needs_dense=True,
     ),
     "forest": Peer("RandomForest", _forest, "RandomForestClassifier(500)"),

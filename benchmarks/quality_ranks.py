@@ -1,6 +1,6 @@
 """Average ranks over data sets, and which of them differ by more than chance.
 
-Owns: ranks, the critical difference of Nemenyi's test, the picture of both.
+Owns: ranks, Friedman's test, the critical difference of Nemenyi's, the picture.
 Does not own: figures (``quality_report`` makes them from results).
 
 Source of test and picture: J. Demsar, Statistical comparisons of classifiers over multiple data
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata, studentized_range
+from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 LEVEL = 0.05
+LEAST_SETS = 5  # for a picture
 LEAST_SHARE = 2 / 3  # of the sets that a peer must have finished to be ranked
 
 
@@ -27,6 +28,7 @@ class Ranking:
     title: str
     ranks: Mapping[str, float]
     n_sets: int
+    p_value: float = float("nan")
 
     @property
     def critical_difference(self) -> float:
@@ -37,6 +39,13 @@ def critical_difference(n_peers: int, n_sets: int) -> float:
     """Return by how much two average ranks must differ to be told apart at level 0.05."""
     q = studentized_range.ppf(1 - LEVEL, n_peers, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(n_peers * (n_peers + 1) / (6 * n_sets)))
+
+
+def friedman_p(values: np.ndarray) -> float:
+    """Return the p-value of Friedman's test that no column is better, NaN for less than three."""
+    if values.shape[1] < 3 or len(values) < 2:
+        return float("nan")
+    return float(friedmanchisquare(*values.T).pvalue)
 
 
 def average_ranks(values: np.ndarray, less_is_better: bool = False) -> np.ndarray:

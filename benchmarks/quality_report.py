@@ -20,7 +20,15 @@ from decisions import format_table, replace_section
 from names import LOGISTIC, OURS, PERCEPTRON
 from quality_cells import COSTS, OK, SCORES
 from quality_peers import PEERS
-from quality_ranks import Ranking, average_ranks, choose_ranked, draw_ranks
+from quality_ranks import (
+    LEAST_SETS,
+    LEVEL,
+    Ranking,
+    average_ranks,
+    choose_ranked,
+    draw_ranks,
+    friedman_p,
+)
 from quality_variants import VARIANTS, concerns
 from report import describe_run, format_number
 
@@ -98,7 +106,7 @@ class Summary:
     def frame(self) -> pd.DataFrame:
         frame = pd.DataFrame(self.rows).reindex(columns=[*_TEXTS, *_NUMBERS])
         frame[_NUMBERS] = frame[_NUMBERS].apply(pd.to_numeric)
-        return frame
+        return frame[_are_of_whole_seeds(frame)]
 
     @cached_property
     def data(self) -> list[str]:
@@ -126,7 +134,7 @@ class Summary:
     def _count_due(self, data: str, peer: str) -> int:
         """Return how many cells of a set there are: those that any peer of its kind was run on."""
         frame = self.frame[self.frame["data"] == data]
-        if DATA[data].split == "original" and peer in PEERS and not PEERS[peer].random:
+        if not _differs_by_seed(data, peer):
             frame = frame[frame["seed"] == 0]
         return len(frame[["seed", "fold"]].drop_duplicates())
 
@@ -142,6 +150,30 @@ class Summary:
         return float(self.by_seed(data, peer, score).mean())
 
 
+def _are_of_whole_seeds(frame: pd.DataFrame) -> np.ndarray:
+    """Return which rows are of seed 0, or of one that all have finished who finished seed 0.
+
+    So the figures of a run that was cut off are means over the same seeds.
+    """
+    whole = set()
+    for data, part in frame.groupby("data"):
+        n_folds = part[part["seed"] == 0]["fold"].nunique()
+        done = {seed: _list_finished(rows, n_folds) for seed, rows in part.groupby("seed")}
+        first = {peer for peer in done.get(0, ()) if _differs_by_seed(str(data), peer)}
+        whole |= {(data, seed) for seed, peers in done.items() if seed == 0 or first <= peers}
+    return np.array([key in whole for key in zip(frame["data"], frame["seed"], strict=True)], bool)
+
+
+def _list_finished(rows: pd.DataFrame, n_folds: int) -> set[str]:
+    """Return the peers that finished all folds of a seed."""
+    counts = rows[rows["status"] == OK].groupby("peer")["fold"].nunique()
+    return set(counts[counts == n_folds].index)
+
+
+def _differs_by_seed(data: str, peer: str) -> bool:
+    return DATA[data].split != "original" or peer not in PEERS or PEERS[peer].random
+
+
 _TEXTS = ["data", "peer", "status", "tuning"]
 _NUMBERS = ["seed", "fold", *COSTS, *SCORES]
 
@@ -153,10 +185,7 @@ def write_page(page: Path, rows: Sequence[Row], command: str) -> None:
     sections = {"run": write_run(command), **{name: f(summary) for name, f in SECTIONS.items()}}
     for name, section in sections.items():
         text = replace_section(text, name, section)
-    rankings = [
-        ranking for purpose in (DEVELOPMENT, CONFIRMATION) if (ranking := rank(summary, purpose))
-    ]
-    if rankings:
+    if rankings := rank_enough(summary):
         draw_ranks(rankings, page.with_name(PICTURE))
     page.write_text(text, encoding="utf-8")
 
@@ -173,28 +202,39 @@ def write_run(command: str) -> str:
 def write_variants(page: Path, rows: Sequence[Row], command: str) -> None:
     """Replace the section on variants of our default."""
     summary = Summary(rows)
-    parts = [f"`{command}`; the first row as it is, the others as differences from it."]
+    parts = [
+        f"`{command}`; the first row as it is, the others as differences from it, with the "
+        "standard error over folds where there are several."
+    ]
     parts += [f"{c.title}:\n\n{_write_differences(summary, c)}" for c in VARIANT_COLUMNS]
     text = replace_section(page.read_text(encoding="utf-8"), "variants", "\n\n".join(parts))
     page.write_text(text, encoding="utf-8")
 
 
 def _write_differences(summary: Summary, column: Column) -> str:
-    """Return a table of what each variant changes."""
-    default = {data: summary.mean(data, "default", column.score) for data in summary.data}
+    """Return a table of what each variant changes, with the standard error over folds."""
     lines = []
     for name in (n for n in VARIANTS if (summary.frame["peer"] == n).any()):
         texts = []
         for data in summary.data:
-            mean = summary.mean(data, name, column.score)
             concerned = concerns(VARIANTS[name].about, DATA[data].kind)
-            if name == "default":
-                texts.append(column.format(mean))
-            else:
-                change = f"{mean - default[data]:+.{column.decimals}f}"
-                texts.append(change if concerned and np.isfinite(mean) else "")
+            known = concerned and np.isfinite(summary.mean(data, name, column.score))
+            texts.append(_write_difference(summary, data, name, column) if known else "")
         lines.append([VARIANTS[name].title, *texts])
     return format_table(("variant", *summary.data), lines)
+
+
+def _write_difference(summary: Summary, data: str, name: str, column: Column) -> str:
+    if name == "default":
+        return column.format(summary.mean(data, name, column.score))
+    one, other = (
+        summary.cells(data, peer).set_index(["seed", "fold"])[column.score]
+        for peer in (name, "default")
+    )
+    changes = (one - other).dropna()
+    text = f"{changes.mean():+.{column.decimals}f}"
+    error = changes.sem() if len(changes) > 1 else np.nan
+    return f"{text} ± {column.format(error)}" if np.isfinite(error) else text
 
 
 def write_peers(summary: Summary) -> str:
@@ -256,60 +296,104 @@ def format_column(column: Column, means: Iterable[float], seeds: Iterable[np.nda
     return texts
 
 
-def find_ranked(summary: Summary, purpose: str) -> tuple[list[str], list[str]]:
-    """Return the peers that are ranked on the sets of a list, and these sets."""
-    sets = [name for name in summary.data if DATA[name].purpose == purpose]
+def list_sets(summary: Summary, purpose: str) -> list[str]:
+    return [name for name in summary.data if DATA[name].purpose == purpose]
+
+
+def find_ranked(summary: Summary, purpose: str, column: Column) -> tuple[list[str], list[str]]:
+    """Return the peers that are ranked by a column on the sets of a list, and these sets."""
     finished = {
-        peer: {name for name in sets if not summary.describe(name, peer)} for peer in summary.peers
+        peer: {
+            name
+            for name in list_sets(summary, purpose)
+            if np.isfinite(summary.mean(name, peer, column.score))
+        }
+        for peer in summary.peers
+        if PEERS[peer].ranked
     }
-    return choose_ranked(finished) if sets else ([], [])
+    return choose_ranked(finished) if finished else ([], [])
 
 
 def rank(summary: Summary, purpose: str, column: Column = LRAP) -> Ranking | None:
     """Return the average ranks on the sets of a list; None where there is nothing to compare."""
-    peers, sets = find_ranked(summary, purpose)
-    values = np.array([[summary.mean(data, p, column.score) for p in peers] for data in sets])
-    if len(peers) < 2 or not sets or np.isnan(values).any():
+    peers, sets = find_ranked(summary, purpose, column)
+    if len(peers) < 2 or not sets:
         return None
+    values = np.array([[summary.mean(data, p, column.score) for p in peers] for data in sets])
     ranks = average_ranks(values, column.less_is_better)
     names = [PEERS[peer].title for peer in peers]
     return Ranking(
-        f"{column.title}, {purpose} sets", dict(zip(names, ranks.tolist(), strict=True)), len(sets)
+        f"{column.title}, {purpose} sets",
+        dict(zip(names, ranks.tolist(), strict=True)),
+        len(sets),
+        friedman_p(values),
     )
+
+
+def rank_enough(summary: Summary) -> list[Ranking]:
+    """Return the rankings by LRAP over so many sets that a picture of them says something."""
+    rankings = [rank(summary, purpose) for purpose in (DEVELOPMENT, CONFIRMATION)]
+    return [ranking for ranking in rankings if ranking and ranking.n_sets >= LEAST_SETS]
 
 
 def write_ranks(summary: Summary) -> str:
     texts = [_write_ranks(summary, purpose) for purpose in (DEVELOPMENT, CONFIRMATION)]
-    texts = [text for text in texts if text]
-    picture = f"![Average ranks by LRAP, with the critical difference]({PICTURE})"
-    return "\n\n".join([*texts, picture] if texts else ["There are no ranks yet."])
+    texts = [text for text in texts if text] or ["There are no ranks yet."]
+    if rank_enough(summary):
+        texts.append(f"![Average ranks by LRAP, with the critical difference]({PICTURE})")
+    return "\n\n".join(texts)
 
 
 def _write_ranks(summary: Summary, purpose: str) -> str:
-    peers, sets = find_ranked(summary, purpose)
     rankings = {column: rank(summary, purpose, column) for column in TABLE}
     rankings = {column: ranking for column, ranking in rankings.items() if ranking}
     if not rankings:
         return ""
-    columns = []
-    for ranking in rankings.values():
-        texts = [f"{rank:.2f}" for rank in ranking.ranks.values()]
-        best = f"{min(ranking.ranks.values()):.2f}"
-        columns.append([f"**{text}**" if text == best else text for text in texts])
-    names = [PEERS[peer].title for peer in peers]
-    left_out = [PEERS[peer].title for peer in summary.peers if peer not in peers]
-    difference = next(iter(rankings.values())).critical_difference
+    titles = [PEERS[peer].title for peer in summary.peers]
+    names = [n for n in titles if any(n in ranking.ranks for ranking in rankings.values())]
+    columns = [_write_column_of_ranks(ranking, names) for ranking in rankings.values()]
+    first = next(iter(rankings))
+    peers, sets = find_ranked(summary, purpose, first)
     return "\n\n".join(
         [
             f"### {purpose.capitalize()} sets",
-            f"Average ranks over {', '.join(sets)}; 1 is the best. Two peers differ at level 0.05 "
-            f"where their ranks are {difference:.2f} apart."
-            + (f" Not ranked, since unfinished: {', '.join(left_out)}." if left_out else ""),
+            f"Average ranks, 1 is the best; {first.title} over {', '.join(sets)}. Two peers differ "
+            f"in it at level {LEVEL} where their ranks are "
+            f"{rankings[first].critical_difference:.2f} apart."
+            + _write_left_out(summary, purpose, peers, sets),
             format_table(
                 ["peer", *(column.title for column in rankings)],
-                [list(line) for line in zip(names, *columns, strict=True)],
+                [
+                    list(line)
+                    for line in zip([*names, "*sets*", "*Friedman's p*"], *columns, strict=True)
+                ],
             ),
         ]
+    )
+
+
+def _write_column_of_ranks(ranking: Ranking, names: Sequence[str]) -> list[str]:
+    """Return the ranks of peers, the number of sets and the p-value; the best rank bold."""
+    best = f"{min(ranking.ranks.values()):.2f}"
+    texts = [f"{ranking.ranks[name]:.2f}" if name in ranking.ranks else "–" for name in names]
+    texts = [f"**{text}**" if text == best else text for text in texts]
+    p_value = f"{ranking.p_value:.2g}" if np.isfinite(ranking.p_value) else "–"
+    return [*texts, str(ranking.n_sets), p_value]
+
+
+def _write_left_out(
+    summary: Summary, purpose: str, ranked: Sequence[str], sets: Sequence[str]
+) -> str:
+    """Return who is not ranked, and which sets are left out, and for whom."""
+    peers = [peer for peer in summary.peers if PEERS[peer].ranked and peer not in ranked]
+    text = f" Not ranked, since unfinished: {', '.join(PEERS[p].title for p in peers)}."
+    notes = [
+        f"{data} ({', '.join(PEERS[p].title for p in ranked if summary.describe(data, p))})"
+        for data in list_sets(summary, purpose)
+        if data not in sets
+    ]
+    return text * bool(peers) + f" Left out, since some did not finish: {', '.join(notes)}." * bool(
+        notes
     )
 
 

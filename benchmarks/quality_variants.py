@@ -62,6 +62,6 @@ VARIANTS: dict[str, Peer] = {
     "l2": _variant("L2 penalty 1e-4", BOTH, model__l2=1e-4),
     "smoothing": _variant("label smoothing 0.05", BOTH, loss__label_smoothing=0.05),
     "averaged": _variant("averaged weights", BOTH, **_AVERAGED),
-    "early_stopping": _variant("early stopping", BOTH, early_stopping=True, epochs=200),
+    "early_stopping": _variant("early stopping", BOTH, early_stopping=True),
     "tfidf": Peer("TF-IDF", _weighed_words, TEXTS),
 }

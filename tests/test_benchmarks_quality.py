@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from resources import real_file
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -295,6 +296,21 @@ def test_cells_without_tuned_thresholds_are_run_again_for_these(start, answers):
     assert len(answers) == 2
 
 
+def test_failed_tuning_costs_no_figures(bench, start, answers, tmp_path, monkeypatch):
+    arguments = ("--data", "flags", "--peers", "prior", "--seeds", 1, "--folds", 1)
+    start(*arguments, "--no-tuning")
+    (before,) = bench.quality.Results.read(tmp_path / "quality.csv").rows
+
+    def call_fresh(*_, **__):
+        raise TimeoutError
+
+    monkeypatch.setattr(bench.quality, "call_fresh", call_fresh)
+    assert start(*arguments) == 0
+
+    (after,) = bench.quality.Results.read(tmp_path / "quality.csv").rows
+    assert after == {**before, "tuning": "no time"}
+
+
 def test_failed_cells_become_rows(bench, start, answers, tmp_path):
     arguments = ("--data", "flags", "--peers", "scikeras", "--seeds", 1, "--folds", 1)
 
@@ -401,7 +417,8 @@ def find_line(text, name, start=""):
     return next(line for line in lines if line.startswith(f"| {name} |"))
 
 
-def test_page_from_made_up_rows(bench, made_up, tmp_path):
+def test_page_from_made_up_rows(bench, made_up, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench.report, "LEAST_SETS", 1)
     page = tmp_path / "quality.md"
     page.write_text(bench.quality.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
 
@@ -419,7 +436,7 @@ def test_page_from_made_up_rows(bench, made_up, tmp_path):
         "| RandomForest | *over time* |"
     )
     assert find_line(text, "mlrl-boomer", "### corel5k").startswith("| mlrl-boomer | **0.400** |")
-    assert "Average ranks over corel5k" in text
+    assert "LRAP over corel5k. Two peers differ" in text
     assert "unfinished: RandomForest" in text
     assert re.search(r"\| RandomForest \| 0\.650 \| over time \|", text)
     assert "`the command`" in text
@@ -428,7 +445,8 @@ def test_page_from_made_up_rows(bench, made_up, tmp_path):
     assert "critical difference" in picture
 
 
-def test_page_is_the_same_again(bench, made_up, tmp_path):
+def test_page_is_the_same_again(bench, made_up, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench.report, "LEAST_SETS", 1)
     page = tmp_path / "quality.md"
     page.write_text(bench.quality.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     written = []
@@ -437,6 +455,65 @@ def test_page_is_the_same_again(bench, made_up, tmp_path):
         written.append((page.read_bytes(), (tmp_path / "quality_ranks.svg").read_bytes()))
 
     assert written[0] == written[1]
+
+
+def test_few_sets_make_no_picture(bench, made_up, tmp_path):
+    page = tmp_path / "quality.md"
+    page.write_text(bench.quality.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+
+    bench.report.write_page(page, made_up, "the command")
+
+    assert "Average ranks" in page.read_text(encoding="utf-8")
+    assert not (tmp_path / "quality_ranks.svg").exists()
+
+
+def test_a_seed_counts_once_all_have_finished_it(bench, made_up, make_row):
+    """A run that is cut off in a later seed leaves what there is."""
+    cut_off = [make_row("emotions", "prior", 2, 0, value=0.9)]
+    before, after = (bench.report.Summary(rows) for rows in (made_up, [*made_up, *cut_off]))
+
+    assert bench.report.write_set(after, "emotions") == bench.report.write_set(before, "emotions")
+    assert bench.report.describe_split(after, "emotions") == "2 folds, 2 seeds"
+
+
+def test_second_versions_are_not_ranked(bench, made_up, make_row):
+    rows = [*made_up, *(make_row("corel5k", peer) for peer in ("ours", "ours_mlp"))]
+
+    ranks = bench.report.rank(bench.report.Summary(rows), "confirmation").ranks
+
+    assert set(ranks) == {"label prior", "mlrl-boomer", "KerasMultiLabelClassifier"}
+
+
+def test_a_column_is_ranked_where_it_has_values(bench, made_up):
+    """The one peer without tuned thresholds is left out there, and only there."""
+    text = bench.report.write_ranks(bench.report.Summary(made_up))
+
+    columns = [cell.strip() for cell in find_line(text, "peer").strip("|").split("|")]
+    ranks = [cell.strip() for cell in find_line(text, "mlrl-boomer").strip("|").split("|")]
+    by_title = dict(zip(columns, ranks, strict=True))
+    assert by_title["micro-F1, tuned"] == "–"
+    assert by_title["micro-F1"] == "2.00"
+
+
+def test_sets_that_are_left_out_are_named(bench, made_up, make_row):
+    rows = [
+        *made_up,
+        *(make_row(data, "prior") for data in ("rcv1sub1", "delicious")),
+        *(make_row(data, "boomer") for data in ("rcv1sub1",)),
+        make_row("delicious", "boomer", status="over time"),
+    ]
+
+    text = bench.report.write_ranks(bench.report.Summary(rows))
+
+    assert "Left out, since some did not finish: delicious (mlrl-boomer)." in text
+
+
+def test_friedman_by_hand(bench):
+    """Three columns in the same order on all of four rows: chi-square 8 of two degrees."""
+    values = np.array([[1.0, 2, 3], [1, 2, 4], [0, 5, 6], [3, 4, 9]])
+    assert bench.ranks.friedman_p(values) == pytest.approx(np.exp(-4))
+    assert np.isnan(bench.ranks.friedman_p(values[:, :2]))
+    assert np.isnan(bench.ranks.friedman_p(values[:1]))
 
 
 def test_unequal_folds_are_not_compared(bench, made_up, make_row):
@@ -470,6 +547,36 @@ def test_variants_are_no_peers(bench, start, answers):
     cells = bench.quality.list_cells(options)
     assert {cell.peer for cell in cells} == set(bench.variants.VARIANTS)
     assert {bench.datasets.DATA[cell.data].purpose for cell in cells} == {"development"}
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_variants_have_legal_parameters(bench, kind):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((20, 3)) < 0.5, rng.random((20, 3)), 0)
+    y = rng.integers(0, 2, (20, 2))
+    for name, variant in bench.variants.VARIANTS.items():
+        model = variant.build(kind, 0)
+        model = getattr(model, "steps", [(None, model)])[-1][1]
+        model.initialize(X if kind == "dense" else sparse.csr_array(X), y)
+        assert model.random_state == 0, name
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_all_peers_can_be_built(bench, kind):
+    for name, peer in bench.peers.PEERS.items():
+        if name == "boomer":
+            continue  # its library is no dependency of the tests
+        model = peer.build(kind, 7)
+        assert hasattr(model, "fit"), name
+        assert clone(model) is not model
+
+
+def test_the_command_stands_as_it_was_typed(bench):
+    arguments = ["--data", "flags", "--peers", "prior", "--seeds", "1", "--limit", "9"]
+    options = bench.quality.parse([*arguments, "--no-tuning"])
+    told = bench.quality.describe(options).removeprefix("python benchmarks/quality.py ").split()
+    assert sorted(told) == sorted([*arguments, "--no-tuning"])
+    assert bench.quality.describe(bench.quality.parse([])) == "python benchmarks/quality.py"
 
 
 def test_short_table(bench, made_up):
