@@ -49,6 +49,7 @@ _AVERAGED = {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.98}
 VARIANTS: dict[str, Peer] = {
     "default": _variant("the default", BOTH),
     "no_bins": _variant("no bins", TABLES, model__n_bins=None),
+    "no_clip": _variant("outliers left", TABLES, model__smooth_clip=None),
     "more_bins": _variant("16 bins", TABLES, model__n_bins=16),
     "one_member": _variant("one member", BOTH, model__n_members=1),
     "more_members": _variant("16 members", BOTH, model__n_members=16),
@@ -57,7 +58,7 @@ VARIANTS: dict[str, Peer] = {
     "wider": _variant("256 hidden units", TEXTS, model__hidden_layer_sizes=(256,)),
     "selu": _variant("SELU", BOTH, model__activation="selu"),
     "less_dropout": _variant("dropout 0.2", BOTH, model__dropout=0.2),
-    "more_dropout": _variant("dropout 0.6", BOTH, model__dropout=0.6),
+    "more_dropout": _variant("dropout 0.7", BOTH, model__dropout=0.7),
     "no_prior": _variant("biases from zero", BOTH, model__prior_bias=False),
     "l2": _variant("L2 penalty 1e-4", BOTH, model__l2=1e-4),
     "smoothing": _variant("label smoothing 0.05", BOTH, loss__label_smoothing=0.05),
