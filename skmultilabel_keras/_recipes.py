@@ -31,7 +31,7 @@ _MOST_PRODUCTS = 5e11
 _MANY_WEIGHTS, _MOST_WEIGHTS = 6_000_000, 8_000_000
 
 _MOST_EPOCHS = 100
-_MOST_STEPS = 1500  # on sparse rows, unless eight epochs take more
+_MOST_STEPS = 1200  # on sparse rows, unless eight epochs take more
 _SHORTEST_SIDE = 8  # of what is taken for an image
 
 Recipe = dict[str, Any]
@@ -143,6 +143,7 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
         "model__n_members": n_members,
         "model__hidden_layer_sizes": (units,),
         "model__dropout": 0.6,
+        "model__smooth_clip": 1.5,
         "optimizer": "adam",
         "optimizer__learning_rate": 2e-3,
         "epochs": _epochs(wanted, usual, batch_size, n_rows),

@@ -146,15 +146,13 @@ def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
     Weighted mean and standard deviation in float64 for dense features; for more than two
     dimensions one number each. For sparse features no shift, which would fill the zeros, and the
-    largest absolute value, which keeps what is rare small. Features that do not vary are not
-    scaled, and no feature is blown up whose spread is a matter of rounding.
+    weighted geometric mean of the sizes of what is not zero, which a few large counts hardly move.
+    Features that do not vary are not scaled, and no feature is blown up whose spread is a matter
+    of rounding.
     """
     if sparse.issparse(rows.X):
-        largest = np.zeros(rows.X.shape[1])
-        for block in rows.blocks():
-            part = abs(rows.X[block].astype(np.float64)).max(axis=0)
-            np.maximum(largest, part.toarray().ravel(), out=largest)
-        return np.zeros_like(largest), np.where(largest > _TINY, largest, 1.0)
+        size = _usual_size(rows)
+        return np.zeros_like(size), np.where(size > _TINY, size, 1.0)
     mean, variance = _moments(rows)
     spread = np.sqrt(variance)
     # Spread that is only rounding error of float32 inputs must not be blown up; beside a large
@@ -264,6 +262,28 @@ def _count_entries(
     return zeros, ones
 
 
+def _usual_size(rows: Rows) -> np.ndarray:
+    """Return the weighted geometric mean of the sizes of a sparse feature's numbers, 1 of none."""
+    total, logs = np.zeros((2, rows.X.shape[1]))
+    for block in rows.blocks():
+        part = rows.X[block]
+        size = np.abs(part.data.astype(np.float64))
+        weight = np.repeat(_weight_of(rows, block), np.diff(part.indptr)) * (size > 0)
+        total += np.bincount(part.indices, weight, len(total))
+        # The logarithm of 1, for what counts for nothing.
+        size[weight == 0] = 1.0
+        logs += np.bincount(part.indices, weight * np.log(size), len(total))
+    return np.exp(logs / np.where(total > 0, total, 1.0))
+
+
+def _weight_of(rows: Rows, block: np.ndarray) -> np.ndarray:
+    """Return one weight for each row of a block."""
+    if rows.weight is None:
+        return np.ones(len(block))
+    weight = rows.weight[block]
+    return weight.mean(axis=1) if weight.ndim == 2 else weight
+
+
 def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted mean and variance, merged block by block.
 
@@ -274,8 +294,7 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     total, mean, squares = 0.0, np.zeros(1), np.zeros(1)
     for block in rows.blocks():
         x = rows.X[block].astype(np.float64)
-        w = np.ones(len(block)) if rows.weight is None else rows.weight[block]
-        w = w.mean(axis=1) if w.ndim == 2 else w
+        w = _weight_of(rows, block)
         if flat:
             w = np.repeat(w, x[0].size)
             x = x.reshape(-1, 1)

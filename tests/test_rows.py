@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from scipy.stats import gmean
+from sklearn.preprocessing import StandardScaler
 
 from skmultilabel_keras import _rows
 from skmultilabel_keras._rows import (
@@ -414,29 +415,44 @@ def test_images_have_one_mean_and_one_scale(dtype, weighted, small_blocks):
 
 @pytest.mark.parametrize("kind", ["matrix", "array"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.int64, np.uint8, bool])
-def test_sparse_features_get_the_largest_absolute_value(kind, dtype, small_blocks):
+@pytest.mark.parametrize("weight", [None, "rows", "entries"])
+def test_sparse_features_get_the_geometric_mean_of_their_sizes(kind, dtype, weight, small_blocks):
     rng = np.random.default_rng(0)
     X = (rng.integers(-100, 100, size=(40, 5)) * (rng.random((40, 5)) < 0.2)).astype(dtype)
     X[:, 2] = 0
     X_csr = getattr(sparse, f"csr_{kind}")(X)
+    if weight is not None:
+        weight = rng.random((40, 3))[:, slice(None) if weight == "entries" else 0]
 
-    shift, scale = feature_statistics(make_rows(X_csr))
+    shift, scale = feature_statistics(make_rows(X_csr, weight=weight))
 
     assert not shift.any()
-    np.testing.assert_array_equal(scale, MaxAbsScaler().fit(X.astype(np.float64)).scale_)
+    weights = np.ones(40) if weight is None else weight.reshape(40, -1).mean(axis=1)
+    for feature, numbers in enumerate(np.abs(X.astype(np.float64)).T):
+        known = numbers > 0
+        expected = gmean(numbers[known], weights=weights[known]) if known.any() else 1
+        assert scale[feature] == pytest.approx(expected)
     assert scale[2] == 1
 
 
-def test_the_lowest_int8_has_an_absolute_value():
-    X = sparse.csr_array(np.array([[-128], [3]], dtype=np.int8))
+def test_the_lowest_int8_has_a_size():
+    X = sparse.csr_array(np.array([[-128], [2]], dtype=np.int8))
 
-    assert feature_statistics(make_rows(X))[1] == [128]
+    assert feature_statistics(make_rows(X))[1] == pytest.approx([16])
+
+
+def test_stored_zeros_and_rows_of_weight_zero_have_no_size():
+    X = sparse.csr_array(([0.0, 3.0, 1e30], [0, 0, 0], [0, 1, 2, 3]), shape=(3, 1))
+
+    scale = feature_statistics(make_rows(X, weight=np.array([1.0, 2.0, 0.0])))[1]
+
+    assert scale == pytest.approx([3])
 
 
 def test_sparse_statistics_are_of_the_rows_of_the_view(small_blocks):
     X = sparse.csr_array(np.diag([1.0, 5.0, 7.0]))
 
-    assert feature_statistics(make_rows(X, index=[0, 2]))[1].tolist() == [1, 1, 7]
+    assert feature_statistics(make_rows(X, index=[0, 2]))[1] == pytest.approx([1, 1, 7])
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])

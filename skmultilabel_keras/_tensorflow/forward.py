@@ -177,7 +177,7 @@ class _Recipe:
         self.products: list[int] = []
         self.takes_sparse = False
         self.shift: int | None = None
-        # Whether the steps so far do no more than standardise.
+        # Whether the steps so far keep zeros, but for what a scaler shifts.
         self.only_scales = True
         # Whether rows have become those of the members of an ensemble.
         self.has_members = False
@@ -374,6 +374,20 @@ def _add_bins(recipe: _Recipe, layer: networks.PiecewiseLinear | _Beside) -> boo
     return True
 
 
+def _add_clip(recipe: _Recipe, layer: networks.SmoothClip) -> bool:
+    only_scales, limit = recipe.only_scales, layer.limit
+
+    def step(x: Any, _: Sequence[np.ndarray]) -> Any:
+        if isinstance(x, np.ndarray):
+            return smooth_clip(x.copy(), limit)
+        x.data = smooth_clip(x.data, limit)  # of a CSR of our own
+        return x
+
+    recipe.append(step)
+    recipe.only_scales = only_scales  # zeros stay zeros
+    return True
+
+
 def _divide_columns(x: Any, scale: np.ndarray) -> Any:
     """Divide the columns of a CSR of our own by a scale."""
     x.data /= scale[x.indices]
@@ -534,9 +548,7 @@ _LAYERS: dict[type, Callable[[_Recipe, Any], bool]] = {
     networks.FeatureScaler: _add_scaler,
     networks.PiecewiseLinear: _add_bins,
     _Beside: _add_bins,
-    networks.SmoothClip: lambda recipe, layer: _activate(
-        recipe, partial(smooth_clip, limit=layer.limit)
-    ),
+    networks.SmoothClip: _add_clip,
     networks.MemberDense: _add_member_dense,
     networks.MemberMean: _add_member_mean,
 }

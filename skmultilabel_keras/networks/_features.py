@@ -149,7 +149,7 @@ class PiecewiseLinear(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
 class SmoothClip(keras.layers.Layer):
-    """Keep standardised features as they are where they are small, and outliers near them.
+    """Keep scaled features as they are where they are small, and outliers near them.
 
     Each number x becomes ``x / sqrt(1 + (x / limit) ** 2)``, which has the slope 1 at 0 and
     approaches ``limit`` and ``-limit``.
@@ -164,7 +164,11 @@ class SmoothClip(keras.layers.Layer):
     Raises
     ------
     ValueError
-        If ``limit`` is no finite number above 0, or for inputs that are sparse.
+        If ``limit`` is no finite number above 0.
+
+    Notes
+    -----
+    Zeros stay zeros, and sparse inputs sparse.
 
     References
     ----------
@@ -187,15 +191,18 @@ class SmoothClip(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the clipped features."""
-        x = ops.clip(inputs / self.limit, -LARGE, LARGE)
-        return self.limit * (x / ops.sqrt(1.0 + x * x))
+        if hasattr(inputs, "with_values"):  # a SparseTensor
+            return inputs.with_values(self._clip(inputs.values))
+        return self._clip(inputs)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shape of the outputs."""
-        if inputs.sparse:
-            raise ValueError("SmoothClip takes dense rows; use an input with sparse=False.")
-        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+        """Return the inputs' own shape."""
+        return keras.KerasTensor(inputs.shape, self.compute_dtype, sparse=inputs.sparse)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "limit": self.limit}
+
+    def _clip(self, numbers: Any) -> Any:
+        x = ops.clip(numbers / self.limit, -LARGE, LARGE)
+        return self.limit * (x / ops.sqrt(1.0 + x * x))

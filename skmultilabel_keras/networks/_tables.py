@@ -70,11 +70,12 @@ def mlp(
         :class:`LabelPrior`, or at zero.
     standardize : bool, default=True
         Whether inputs are standardised inside the network, with the statistics of the training
-        rows: mean and standard deviation for dense inputs, the largest absolute value (and no
-        shift) for sparse ones. Inputs of more than two dimensions get one mean and one scale.
+        rows: mean and standard deviation for dense inputs, the geometric mean of the sizes of
+        what is not zero (and no shift) for sparse ones. Inputs of more than two dimensions get one
+        mean and one scale.
     smooth_clip : float or None, default=None
-        Size that dense features, standardised if that is asked for, approach but never exceed, see
-        :class:`SmoothClip`. None leaves outliers where they are.
+        Size that features, standardised if that is asked for, approach but never exceed, see
+        :class:`SmoothClip`. None leaves outliers, and large counts of sparse rows, as they are.
     n_bins : int or None, default=None
         The most bins, 2 or more, by which dense features are encoded beside what they are, see
         :class:`PiecewiseLinear`: their edges are quantiles of the training rows. Each feature adds
@@ -166,7 +167,7 @@ def table_input(
 ) -> tuple[Any, Any]:
     """Return an input for rows of features, and the rows: flat, with what is asked for done."""
     check_flags(standardize=standardize)
-    _check_clip(smooth_clip, meta)
+    _check_clip(smooth_clip)
     _check_bins(n_bins, meta)
     is_sparse = meta.get("X_sparse_", False)
     inputs = keras.Input(meta["X_shape_"][1:], sparse=is_sparse)
@@ -179,18 +180,12 @@ def table_input(
     return inputs, keras.layers.Flatten()(x) if len(inputs.shape) > 2 else x
 
 
-def _check_clip(smooth_clip: Any, meta: Mapping[str, Any]) -> None:
-    """Raise unless rows like these can be clipped at this."""
-    if smooth_clip is None:
-        return
-    if not is_number(smooth_clip) or not 0 < smooth_clip < math.inf:
+def _check_clip(smooth_clip: Any) -> None:
+    """Raise unless features can be clipped at this."""
+    is_limit = is_number(smooth_clip) and 0 < smooth_clip < math.inf
+    if smooth_clip is not None and not is_limit:
         raise ValueError(
             f"model__smooth_clip must be None or a finite number above 0; got {smooth_clip!r}."
-        )
-    if meta.get("X_sparse_", False):
-        raise ValueError(
-            f"model__smooth_clip must be None for sparse X; got {smooth_clip!r}. Pass X.toarray() "
-            "to clip outliers."
         )
 
 
