@@ -108,7 +108,7 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     # Epochs and rate go with the batches that there will be.
     usual = _usual_batch_size(n_rows, least=32, share=40)
     batch_size = _asked_batch_size(params, n_rows) or usual
-    # One batch of all rows has one rate, so that a weight does what copies of a row do.
+    # One rate for one batch of all rows, as of epochs.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
     wanted = 30 * _times(n_units, 6, n_rows, 500)
     epochs = _epochs(wanted, usual, batch_size, n_rows)
@@ -189,8 +189,13 @@ def _times(n_units: int, few_labels: int, n_rows: int, many_rows: int) -> float:
 
 
 def _epochs(wanted: float, usual_batch_size: int, batch_size: int, n_rows: int) -> int:
-    """Return the epochs of as many steps as those that are wanted of usual batches, to a limit."""
-    per_usual_step = min(batch_size, n_rows) / min(usual_batch_size, n_rows)
+    """Return the epochs of as many steps as those that are wanted of usual batches, to a limit.
+
+    One batch of all rows has one number of epochs, so that a weight does what copies of a row do.
+    """
+    if batch_size >= n_rows:
+        return _MOST_EPOCHS
+    per_usual_step = batch_size / min(usual_batch_size, n_rows)
     return _between(1, math.ceil(wanted * per_usual_step), _MOST_EPOCHS)
 
 

@@ -180,6 +180,17 @@ def test_a_weight_does_what_copies_do():
     assert np.array_equal(weighted.predict_proba(TABLE), copies.predict_proba(TABLE))
 
 
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_weight_does_what_copies_do_where_rows_are_few(make):
+    """Without a word on batches: fewer rows than one usually has."""
+    weight = np.arange(15) % 3
+    X, y = TABLE[:15], Y[:15]
+    given = {"random_state": 0, "model__hidden_layer_sizes": (4,)}
+    weighted = KerasMultiLabelClassifier(**given).fit(make(X), y, weight)
+    copies = KerasMultiLabelClassifier(**given).fit(make(X.repeat(weight, 0)), y.repeat(weight, 0))
+    assert np.array_equal(weighted.predict_proba(make(X)), copies.predict_proba(make(X)))
+
+
 def test_epochs_and_rate_go_with_the_batches():
     recipe = recipe_of(4000, 5, 3, batch_size=-1)
     assert recipe["epochs"] > recipe_of(4000, 5, 3)["epochs"]
