@@ -386,15 +386,17 @@ def _write_left_out(
 ) -> str:
     """Return who is not ranked, and which sets are left out, and for whom."""
     peers = [peer for peer in summary.peers if PEERS[peer].ranked and peer not in ranked]
-    text = f" Not ranked, since unfinished: {', '.join(PEERS[p].title for p in peers)}."
     notes = [
         f"{data} ({', '.join(PEERS[p].title for p in ranked if summary.describe(data, p))})"
         for data in list_sets(summary, purpose)
         if data not in sets
     ]
-    return text * bool(peers) + f" Left out, since some did not finish: {', '.join(notes)}." * bool(
-        notes
-    )
+    text = ""
+    if peers:
+        text += f" Not ranked, since unfinished: {', '.join(PEERS[p].title for p in peers)}."
+    if notes:
+        text += f" Left out, since some did not finish: {', '.join(notes)}."
+    return text
 
 
 def write_costs(summary: Summary) -> str:

@@ -276,11 +276,11 @@ def _usual_size(rows: Rows) -> np.ndarray:
     return np.exp(logs / np.where(total > 0, total, 1.0))
 
 
-def _weight_of(rows: Rows, block: np.ndarray) -> np.ndarray:
-    """Return one weight for each row of a block."""
+def _weight_of(rows: Rows, index: np.ndarray) -> np.ndarray:
+    """Return one weight for each of some rows."""
     if rows.weight is None:
-        return np.ones(len(block))
-    weight = rows.weight[block]
+        return np.ones(len(index))
+    weight = rows.weight[index]
     return weight.mean(axis=1) if weight.ndim == 2 else weight
 
 
@@ -316,8 +316,7 @@ def _sample_of_counting(rows: Rows) -> tuple[np.ndarray, np.ndarray | None]:
     """Return rows with a weight above zero, not too many of them, and their weights."""
     index, weight = rows.index, None
     if rows.weight is not None:
-        weight = rows.weight[index]
-        weight = weight.mean(axis=1) if weight.ndim == 2 else weight
+        weight = _weight_of(rows, index)
         index, weight = index[weight > 0], weight[weight > 0]
     if len(index) > _QUANTILES_OF:
         # At random: what repeats with a period, days say, would be missed by every n-th row.

@@ -171,24 +171,16 @@ def test_rows_of_weight_zero_change_nothing():
     assert clf.recipe_ == few.recipe_
 
 
-def test_a_weight_does_what_copies_do():
-    """In one batch, to the last bit, with the recipe for another number of rows."""
-    weight = np.arange(60) % 3
-    params = {"batch_size": -1, "random_state": 0}
-    weighted = KerasMultiLabelClassifier(**params).fit(TABLE, Y, weight)
-    copies = KerasMultiLabelClassifier(**params).fit(TABLE.repeat(weight, 0), Y.repeat(weight, 0))
-    assert np.array_equal(weighted.predict_proba(TABLE), copies.predict_proba(TABLE))
-
-
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
-def test_a_weight_does_what_copies_do_where_rows_are_few(make):
-    """Without a word on batches: fewer rows than one usually has."""
-    weight = np.arange(15) % 3
-    X, y = TABLE[:15], Y[:15]
-    given = {"random_state": 0, "model__hidden_layer_sizes": (4,)}
-    weighted = KerasMultiLabelClassifier(**given).fit(make(X), y, weight)
-    copies = KerasMultiLabelClassifier(**given).fit(make(X.repeat(weight, 0)), y.repeat(weight, 0))
-    assert np.array_equal(weighted.predict_proba(make(X)), copies.predict_proba(make(X)))
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(60, -1), (15, None)])
+def test_a_weight_does_what_copies_do(make, n_rows, batch_size):
+    """In one batch, asked for or of few rows, to the last bit, by recipes for unlike numbers."""
+    weight = np.arange(n_rows) % 3
+    X, y = TABLE[:n_rows], Y[:n_rows]
+    clf = KerasMultiLabelClassifier(batch_size=batch_size, random_state=0)
+    copies = clone(clf).fit(make(X.repeat(weight, 0)), y.repeat(weight, 0))
+    clf.fit(make(X), y, weight)
+    assert np.array_equal(clf.predict_proba(make(X)), copies.predict_proba(make(X)))
 
 
 def test_epochs_and_rate_go_with_the_batches():

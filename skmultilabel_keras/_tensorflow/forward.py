@@ -178,7 +178,7 @@ class _Recipe:
         self.takes_sparse = False
         self.shift: int | None = None
         # Whether the steps so far keep zeros, but for what a scaler shifts.
-        self.only_scales = True
+        self.keeps_zeros = True
         # Whether rows have become those of the members of an ensemble.
         self.has_members = False
         self._steps: list[Step] = []
@@ -217,14 +217,14 @@ class _Recipe:
         """Add a step that returns a new array."""
         self._steps.append(step)
         self._owned = True
-        self.only_scales = False
+        self.keeps_zeros = False
 
     def activate(self, activation: Activation) -> None:
         """Add a step that overwrites its array."""
         if not self._owned:
             self.append(_copy)
         self._steps.append(lambda z, _: activation(z))
-        self.only_scales = False
+        self.keeps_zeros = False
 
     def put_beside(self, step: Step) -> None:
         """Put the columns that a step makes of the input behind those of the steps so far."""
@@ -318,7 +318,7 @@ def _add_dense(recipe: _Recipe, layer: Any) -> bool:
     places = recipe.places(*wanted)
     if activation is None or places is None:
         return False
-    recipe.takes_sparse = recipe.takes_sparse or recipe.only_scales
+    recipe.takes_sparse = recipe.takes_sparse or recipe.keeps_zeros
     recipe.width = max(recipe.width, layer.units)
     recipe.products.append(math.prod(layer.kernel.shape))
     kernel, *bias = places
@@ -351,7 +351,7 @@ def _add_scaler(recipe: _Recipe, layer: networks.FeatureScaler) -> bool:
     is_first = recipe.is_empty
     recipe.append(step)
     if is_first:
-        recipe.only_scales = True
+        recipe.keeps_zeros = True
         recipe.shift = mean[0] if mean else None
     return True
 
@@ -375,7 +375,7 @@ def _add_bins(recipe: _Recipe, layer: networks.PiecewiseLinear | _Beside) -> boo
 
 
 def _add_clip(recipe: _Recipe, layer: networks.SmoothClip) -> bool:
-    only_scales, limit = recipe.only_scales, layer.limit
+    keeps_zeros, limit = recipe.keeps_zeros, layer.limit
 
     def step(x: Any, _: Sequence[np.ndarray]) -> Any:
         if isinstance(x, np.ndarray):
@@ -384,7 +384,7 @@ def _add_clip(recipe: _Recipe, layer: networks.SmoothClip) -> bool:
         return x
 
     recipe.append(step)
-    recipe.only_scales = only_scales  # zeros stay zeros
+    recipe.keeps_zeros = keeps_zeros
     return True
 
 
@@ -452,7 +452,7 @@ def _add_member_dense(recipe: _Recipe, layer: networks.MemberDense) -> bool:
     if activation is None or places is None:
         return False
     kernel, bias, *scale = places
-    recipe.takes_sparse = recipe.takes_sparse or (recipe.only_scales and not layer.share)
+    recipe.takes_sparse = recipe.takes_sparse or (recipe.keeps_zeros and not layer.share)
     widths = [math.prod(variable.shape) for variable in (layer.bias, *scaled)]
     recipe.width = max(recipe.width, *widths)
     n_products = math.prod(layer.kernel.shape)
