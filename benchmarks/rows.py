@@ -135,7 +135,7 @@ ROWS = (
     Row(
         "sparse",
         "Fit on sparse rows",
-        "sparse:sparse_fit",
+        "sparse_rows:sparse_fit",
         "3,000 × 20,000 features in CSR, 0.5 % filled, 500 labels, hidden layer of 100, batch size "
         "64, Adam, 5 epochs, warm. Keras gets dense rows, and making them counts. Peak memory: "
         "what a first fit in a new process takes on top of the imports and the sparse rows.",

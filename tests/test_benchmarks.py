@@ -213,6 +213,18 @@ def test_rows_are_complete(bench):
         assert row.targets
 
 
+def test_modules_hide_no_library():
+    """SciPy, for one, takes a module that is named "sparse" for the library of this name."""
+    names = [path.stem for path in BENCHMARKS.glob("*.py")]
+    assert not sys.stdlib_module_names.intersection(names)
+    imports = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import {', '.join(names)}"
+    use = "from scipy import stats; assert stats.kstest([0.1, -0.2], 'norm').pvalue > 0"
+    environment = os.environ | {"SKMLK_DATA": os.environ.get("SKMLK_DATA", "somewhere")}
+    command = [sys.executable, "-c", f"{imports}; {use}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_page_is_replaced_only_by_a_full_run(bench):
     assert bench.run.parse([]).output == bench.run.PAGE
     assert bench.run.parse(["--quick"]).output is None

@@ -63,7 +63,7 @@ def sparse_fit(settings: Settings) -> list[Measurement]:
     times = compare(contenders, settings.few)
     arguments = {name: (name, problem) for name in FITS}
     return times + compare_fresh(
-        "sparse:sample_peak", arguments, settings.few, quantity=PEAK_MEMORY, unit="MB"
+        "sparse_rows:sample_peak", arguments, settings.few, quantity=PEAK_MEMORY, unit="MB"
     )
 
 
