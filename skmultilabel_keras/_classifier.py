@@ -646,7 +646,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         self._built_with = self.get_params()
         model = self._resolved_model(self._built_with)
         asked = self._built_with | {name: options[name] for name in ("epochs", "batch_size")}
-        self._recipe = choose_recipe(asked, model, self._get_metadata(), len(rows))
+        meta = self._get_metadata() | {"n_rows_": len(rows)}
+        if model == AUTO:
+            shares = label_shares(rows.known_targets()) if indicator else 1 / self.n_labels_
+            meta["label_share_"] = float(np.mean(shares))
+        self._recipe = choose_recipe(asked, model, meta)
         self.recipe_ = what_is_open(asked, self._recipe)
         if model == AUTO:
             chosen = self._recipe["model"]

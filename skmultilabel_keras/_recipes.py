@@ -3,9 +3,9 @@
 Owns: the recipes, one for each kind of rows, and how they fill in what a user left open.
 Does not own: networks (``networks``), which values are legal (``_parameters``).
 
-A recipe looks at the kind of the rows, and at the numbers of rows, features and labels, never at
-their values: all folds of a search are treated alike. Where the settings come from is told in
-``docs/quality.md``.
+A recipe looks at the kind of the rows, at the numbers of rows, features and labels, and at how rare
+labels are, at no other values: folds of a search are treated alike. Where the settings come from is
+told in ``docs/quality.md``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ _MOST_PRODUCTS = 5e11
 # units.
 _MANY_WEIGHTS, _MOST_WEIGHTS = 6_000_000, 8_000_000
 
+# Shares of its labels that a row of a table has: fewer ask for more epochs, to a limit.
+_USUAL_SHARE, _RAREST_SHARE = 0.3, 0.05
+
 _MOST_EPOCHS = 100
 _MOST_STEPS = 1200  # on sparse rows, unless eight epochs take more
 _SHORTEST_SIDE = 8  # of what is taken for an image
@@ -37,9 +40,7 @@ _SHORTEST_SIDE = 8  # of what is taken for an image
 Recipe = dict[str, Any]
 
 
-def choose_recipe(
-    params: Mapping[str, Any], model: Any, meta: Mapping[str, Any], n_rows: int
-) -> Recipe:
+def choose_recipe(params: Mapping[str, Any], model: Any, meta: Mapping[str, Any]) -> Recipe:
     """Return what open parameters stand for.
 
     Parameters
@@ -49,9 +50,9 @@ def choose_recipe(
     model : object
         What ``params`` name as the network; "auto" leaves the choice to the recipe.
     meta : mapping
-        What is known of the data, see :mod:`skmultilabel_keras.networks`.
-    n_rows : int
-        Number of training rows with a weight above zero.
+        What is known of the data, see :mod:`skmultilabel_keras.networks`; and for "auto"
+        ``n_rows_``, the number of training rows with a weight above zero, and ``label_share_``, the
+        share of the known entries of their targets that are 1.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def choose_recipe(
     """
     if not (isinstance(model, str) and model == AUTO):
         return dict(_PLAIN)
-    recipe = _RECIPES[_kind_of(meta)](params, meta, n_rows)
+    recipe = _RECIPES[_kind_of(meta)](params, meta)
     if params["early_stopping"]:
         recipe["epochs"] = _MOST_EPOCHS  # the validation rows tell when to stop
     if params["optimizer"] == AUTO:
@@ -97,9 +98,9 @@ def _kind_of(meta: Mapping[str, Any]) -> str:
     return "sparse" if meta["X_sparse_"] else "table"
 
 
-def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
+def _table(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
     """Return members that share weights, over features and their places among the rows."""
-    shape, n_units = meta["X_shape_"], meta["n_units_"]
+    shape, n_units, n_rows = meta["X_shape_"], meta["n_units_"], meta["n_rows_"]
     n_features = math.prod(shape[1:])
     n_bins = next((n for n in (8, 4) if n_features * (n + 1) <= _MOST_INPUTS), None)
     n_bins = n_bins if len(shape) == 2 else None
@@ -110,7 +111,8 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
     batch_size = _asked_batch_size(params, n_rows) or usual
     # One rate for one batch of all rows, as of epochs.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
-    wanted = 30 * _times(n_units, 6, n_rows, 500)
+    rarity = _USUAL_SHARE / max(meta["label_share_"], _RAREST_SHARE)
+    wanted = 30 * _times(rarity, 500 / n_rows)
     epochs = _epochs(wanted, usual, batch_size, n_rows)
     products = units * (n_inputs + units + n_units) * n_rows
     n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
@@ -119,24 +121,24 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> R
         "model": "ensemble",
         "model__n_members": n_members,
         "model__hidden_layer_sizes": (units, units),
-        "model__dropout": 0.4,
+        "model__dropout": 0.5,
         "model__smooth_clip": 3.0,
         "model__n_bins": n_bins,
         "optimizer": "adam",
-        "optimizer__learning_rate": 5e-4 * (scale_of / 32) ** 0.5,
+        "optimizer__learning_rate": 7e-4 * (scale_of / 32) ** 0.5,
         "epochs": _between(min(epochs, 2), affordable, epochs),
         "batch_size": batch_size,
     }
 
 
-def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
+def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
     """Return a few members with weights of their own, most of whose units are dropped."""
-    n_ends = meta["X_shape_"][1] + meta["n_units_"]
+    n_rows, n_ends = meta["n_rows_"], meta["X_shape_"][1] + meta["n_units_"]
     units = _units(128, n_ends)
     n_members = next((n for n in (4, 2) if n * units * n_ends <= _MANY_WEIGHTS), 1)
     usual = _usual_batch_size(n_rows, least=64, share=50)
     batch_size = _asked_batch_size(params, n_rows) or usual
-    wanted = 12 * _times(meta["n_units_"], 22, n_rows, 1000)
+    wanted = 12 * _times(meta["n_units_"] / 22, 1000 / n_rows)
     wanted = min(wanted, max(8, _MOST_STEPS * usual / n_rows))
     return {
         "model": "ensemble",
@@ -151,15 +153,15 @@ def _sparse(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> 
     }
 
 
-def _image(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
+def _image(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
     return {"model": "cnn", "epochs": 30, "optimizer": "adam"}
 
 
-def _text(params: Mapping[str, Any], meta: Mapping[str, Any], n_rows: int) -> Recipe:
+def _text(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
     return {"model": "text", "epochs": 20, "optimizer": "adam"}
 
 
-_RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Recipe]] = {
+_RECIPES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
     "table": _table,
     "sparse": _sparse,
     "image": _image,
@@ -178,14 +180,14 @@ def _usual_batch_size(n_rows: int, *, least: int, share: int) -> int:
     return _between(least, n_rows // share, _between(256, n_rows // 400, 1024))
 
 
-def _times(n_units: int, few_labels: int, n_rows: int, many_rows: int) -> float:
+def _times(rarity: float, fewness: float) -> float:
     """Return how many times the usual epochs to take.
 
-    The more labels, the fewer rows have one of them; and the fewer rows, the sooner they are known
-    by heart, though an epoch of them has fewer steps. Square roots of both suited parts of
+    The rarer labels are, the fewer rows have one of them; and the fewer rows, the sooner they are
+    known by heart, though an epoch of them has fewer steps. Square roots of both suited parts of
     `emotions`, `slashdot` and `bibtex` of 100 to 5,400 rows.
     """
-    return (max(1.0, n_units / few_labels) * max(1.0, many_rows / n_rows)) ** 0.5
+    return (max(1.0, rarity) * max(1.0, fewness)) ** 0.5
 
 
 def _epochs(wanted: float, usual_batch_size: int, batch_size: int, n_rows: int) -> int:

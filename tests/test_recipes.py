@@ -39,18 +39,20 @@ def classifier(**params):
     return KerasMultiLabelClassifier(**small | params)
 
 
-def meta_of(n_rows, n_features, n_labels, *, is_sparse=False):
+def meta_of(n_rows, n_features, n_labels, *, is_sparse=False, label_share=0.3):
     return {
         "X_shape_": (n_rows, n_features),
+        "n_rows_": n_rows,
+        "label_share_": label_share,
         "X_sparse_": is_sparse,
         "n_units_": n_labels,
     }
 
 
-def recipe_of(*sizes, is_sparse=False, **params):
+def recipe_of(*sizes, is_sparse=False, label_share=0.3, **params):
     given = KerasMultiLabelClassifier(**params).get_params()
-    meta = meta_of(*sizes, is_sparse=is_sparse)
-    return what_is_open(given, choose_recipe(given, given["model"], meta, sizes[0]))
+    meta = meta_of(*sizes, is_sparse=is_sparse, label_share=label_share)
+    return what_is_open(given, choose_recipe(given, given["model"], meta))
 
 
 @over_kinds
@@ -266,13 +268,37 @@ def test_more_rows_never_take_more_epochs(is_sparse):
     assert epochs == sorted(epochs, reverse=True)
 
 
-@pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("n_rows", [20, 700, 5000])
-def test_more_labels_never_take_fewer_epochs(n_rows, is_sparse):
+def test_rarer_labels_never_take_fewer_epochs(n_rows):
+    """Of tables their share counts, of sparse rows their number."""
     epochs = [
-        recipe_of(n_rows, 70, n, is_sparse=is_sparse)["epochs"] for n in (1, 2, 6, 20, 100, 400)
+        recipe_of(n_rows, 70, 6, label_share=share)["epochs"]
+        for share in (1.0, 0.5, 0.3, 0.1, 0.02, 0.0)
     ]
     assert epochs == sorted(epochs)
+    assert recipe_of(n_rows, 70, 400)["epochs"] == recipe_of(n_rows, 70, 6)["epochs"]
+    epochs = [recipe_of(n_rows, 70, n, is_sparse=True)["epochs"] for n in (1, 2, 6, 20, 100, 400)]
+    assert epochs == sorted(epochs)
+
+
+@pytest.mark.parametrize("how", ["array", "CSR", "missing", "weights"])
+def test_share_of_labels_is_that_of_known_entries(how):
+    """Which are those with a weight, in rows with a weight, that are not missing."""
+    rare = np.tile(np.eye(20, dtype=int)[:10], (6, 1))
+    usual = KerasMultiLabelClassifier(random_state=0, model__hidden_layer_sizes=(4,))
+    wanted = recipe_of(60, 5, 20, label_share=0.05)["epochs"]
+    weight, y = None, rare
+    if how == "CSR":
+        y = sparse.csr_array(rare)
+    if how == "missing":
+        y = np.where(np.arange(20) < 10, rare, np.nan)
+        y[0, 10:] = 1  # known once, and positive: ten shares of a tenth and ten of one
+        wanted = recipe_of(60, 5, 20, label_share=0.55)["epochs"]
+    if how == "weights":
+        weight = np.ones(60)
+        weight[:10] = 0
+        wanted = recipe_of(50, 5, 20, label_share=0.05)["epochs"]
+    assert usual.fit(TABLE, y, weight).recipe_["epochs"] == wanted
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
