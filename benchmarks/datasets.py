@@ -4,7 +4,8 @@ Owns: the table of sets, reading them from the folder that ``SKMLK_DATA`` names,
 Does not own: what is fitted to them.
 
 Nominal features (of ``flags``, ``foodtruck`` and ``birds``) stay the numeric codes that the files
-hold, for every peer alike: nobody is told which features they are.
+hold, for every peer alike: nobody is told which features they are. Pictures (of ``posters``) become
+a table of the mean colours of blocks of 8 x 8 pixels.
 """
 
 from __future__ import annotations
@@ -30,14 +31,20 @@ _FOLDS = {"original": 1, "10 folds": 10, "5 folds": 5}
 
 _QUICK_TRAIN, _QUICK_TEST, _QUICK_LABELS = 100, 50, 6
 
+_BLOCK = 8  # pixels
+
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a set is, what it may be used for, and how it is split."""
+    """What a set is, what it may be used for, and how it is split.
+
+    ``pictures`` names the file of a set that is made from pictures; others have one of their own.
+    """
 
     kind: str
     purpose: str
     split: str
+    pictures: str | None = None
 
     @property
     def sparse(self) -> bool:
@@ -57,6 +64,7 @@ DATA = {
     "flags": DataSet(DENSE, DEVELOPMENT, "10 folds"),
     "emotions": DataSet(DENSE, DEVELOPMENT, "10 folds"),
     "birds": DataSet(DENSE, DEVELOPMENT, "10 folds"),
+    "posters": DataSet(DENSE, DEVELOPMENT, "original", pictures="movie_posters_2k"),
     "slashdot": DataSet(SPARSE, DEVELOPMENT, "5 folds"),
     "bibtex": DataSet(SPARSE, DEVELOPMENT, "original"),
     "foodtruck": DataSet(DENSE, CONFIRMATION, "10 folds"),
@@ -101,13 +109,17 @@ def load_split(name: str, quick: bool = False) -> Split:
 
 def load_rows(name: str, quick: bool = False) -> tuple[np.ndarray | sparse.csr_array, np.ndarray]:
     """Return features, float32, and the indicator of labels, of a set of the table."""
-    with np.load(find_data(name)) as data:
-        X, y = (_read_csr(data, part) for part in "XY")
+    with np.load(find_data(DATA[name].pictures or name)) as data:
+        if DATA[name].pictures:
+            X, y = (
+                np.concatenate([data[f"{part}_{of}"] for of in ("train", "test")]) for part in "xy"
+            )
+            X = _mean_blocks(X)
+        else:
+            X, y = (_read_csr(data, part) for part in "XY")
+            X, y = X if DATA[name].sparse else X.toarray(), y.toarray()
     # Not int8: scikit-learn 1.9's LabelBinarizer mixes up the columns of more than 127 labels then.
-    y = y.toarray().astype(np.int64)
-    if quick:
-        y = y[:, :_QUICK_LABELS]
-    return X if DATA[name].sparse else X.toarray(), y
+    return X, y[:, : _QUICK_LABELS if quick else None].astype(np.int64)
 
 
 def find_data(name: str) -> Path:
@@ -122,7 +134,10 @@ def find_data(name: str) -> Path:
 
 
 def _read_original(name: str) -> Fold:
-    with np.load(find_data(name)) as data:
+    with np.load(find_data(DATA[name].pictures or name)) as data:
+        if DATA[name].pictures:
+            rows = np.arange(len(data["x_train"]) + len(data["x_test"]))
+            return tuple(np.split(rows, [len(data["x_train"])]))
         return data["train_idx"], data["test_idx"]
 
 
@@ -130,6 +145,13 @@ def _cut(X, y: np.ndarray, train: np.ndarray, test: np.ndarray, quick: bool) -> 
     if quick:
         train, test = train[:_QUICK_TRAIN], test[:_QUICK_TEST]
     return Split(X[train], y[train], X[test], y[test])
+
+
+def _mean_blocks(pictures: np.ndarray) -> np.ndarray:
+    """Return the mean colours of blocks, float32, a row for each picture."""
+    n, height, width, n_colours = pictures.shape
+    blocks = pictures.reshape(n, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, n_colours)
+    return blocks.mean(axis=(2, 4), dtype=np.float32).reshape(n, -1)
 
 
 def _read_csr(data: Mapping[str, np.ndarray], part: str) -> sparse.csr_array:

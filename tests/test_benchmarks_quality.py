@@ -161,6 +161,19 @@ def test_original_split_is_kept(bench):
     assert split.y_test.shape == (500, 374)
 
 
+def test_pictures_are_tables_of_mean_colours(bench):
+    with np.load(real_file("movie_posters_2k.npz")) as data:
+        pictures, labels = data["x_test"], data["y_test"]
+
+    split = bench.datasets.load_fold("posters", seed=1, fold=0)
+
+    assert split.X_train.shape == (1500, 72)
+    np.testing.assert_array_equal(split.y_test, labels)
+    corner, end = pictures[:, :8, :8], pictures[:, -8:, -8:]
+    np.testing.assert_allclose(split.X_test[:, :3], corner.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(split.X_test[:, -3:], end.mean((1, 2)), rtol=1e-5)
+
+
 def test_inner_folds_where_labels_cannot_be_stratified(bench, monkeypatch, small_split):
     def refuse(*args, **kwargs):
         raise ValueError
@@ -272,7 +285,7 @@ def test_lists_choose_sets(bench):
     development = bench.quality.parse(["--list", "development"]).data
     confirmation = bench.quality.parse(["--list", "confirmation"]).data
 
-    assert development == ["flags", "emotions", "birds", "slashdot", "bibtex"]
+    assert development == ["flags", "emotions", "birds", "posters", "slashdot", "bibtex"]
     assert set(development) | set(confirmation) == set(bench.datasets.DATA)
 
 
