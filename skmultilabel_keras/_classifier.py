@@ -97,8 +97,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     Parameters
     ----------
     model : str, callable or keras.Model, default="auto"
-        The network. "auto" chooses it, and how it is trained, from the kind and the size of the
-        rows: tables, sparse rows, images or strings; ``recipe_`` says what was chosen. Or one of
+        The network. "auto" chooses it, and how it is trained, from the kind and size of the rows
+        (tables, sparse rows, images or strings), and for tables from how rare labels are;
+        ``recipe_`` says what was chosen. Or one of
         :mod:`skmultilabel_keras.networks` by name: "mlp", "linear" or "ensemble" for tables,
         "cnn" or "transfer" for images, "text" for strings.
         A function ``(meta, ...) -> keras.Model`` as in SciKeras. Or a Keras model, compiled or
