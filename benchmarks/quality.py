@@ -38,7 +38,7 @@ from quality_cells import (
     Cell,
 )
 from quality_peers import PEERS
-from quality_variants import VARIANTS
+from quality_variants import VARIANTS, concerns
 from run import ENVIRONMENT
 
 RESULTS = Path(__file__).resolve().parent / "quality.csv"
@@ -138,6 +138,8 @@ def list_cells(options: argparse.Namespace) -> list[Cell]:
         for peer in (name for name in (*PEERS, *VARIANTS) if name in options.peers):
             for data in (name for name in DATA if name in options.data):
                 if seed >= DATA[data].n_seeds or (seed > 0 and _is_same(data, peer)):
+                    continue
+                if peer in VARIANTS and not concerns(peer, DATA[data].kind):
                     continue
                 n_folds = min(DATA[data].n_folds, options.folds or DATA[data].n_folds)
                 cells += [Cell(data, peer, seed, fold) for fold in range(n_folds)]

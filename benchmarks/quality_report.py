@@ -217,7 +217,7 @@ def _write_differences(summary: Summary, column: Column) -> str:
     for name in (n for n in VARIANTS if (summary.frame["peer"] == n).any()):
         texts = []
         for data in summary.data:
-            concerned = concerns(VARIANTS[name].about, DATA[data].kind)
+            concerned = concerns(name, DATA[data].kind)
             known = concerned and np.isfinite(summary.mean(data, name, column.score))
             texts.append(_write_difference(summary, data, name, column) if known else "")
         lines.append([VARIANTS[name].title, *texts])

@@ -14,19 +14,19 @@ from quality_peers import Peer, Recipe
 BOTH, TABLES, TEXTS = "tables and text", "tables", "text"
 
 
-def concerns(kinds: str, kind: str) -> bool:
-    """Return whether a variant for ``kinds`` of rows changes anything for rows of a kind."""
+def concerns(name: str, kind: str) -> bool:
+    """Return whether a variant changes anything for rows of a kind."""
+    kinds = VARIANTS[name].about
     return kinds == BOTH or (kinds == TABLES) == (kind == DENSE)
 
 
-def _changed(kinds: str, **settings: Any) -> Recipe:
-    """Return our default estimator with some settings, for the kinds of rows that have them."""
+def _changed(**settings: Any) -> Recipe:
+    """Return our default estimator with some settings."""
 
     def build(kind, seed):
         from skmultilabel_keras import KerasMultiLabelClassifier
 
-        changes = settings if concerns(kinds, kind) else {}
-        return KerasMultiLabelClassifier(random_state=seed, **changes)
+        return KerasMultiLabelClassifier(random_state=seed, **settings)
 
     return build
 
@@ -35,17 +35,16 @@ def _weighed_words(kind, seed):
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.pipeline import make_pipeline
 
-    network = _changed(BOTH)(kind, seed)
-    return network if kind == DENSE else make_pipeline(TfidfTransformer(), network)
+    return make_pipeline(TfidfTransformer(), _changed()(kind, seed))
 
 
 def _variant(name: str, kinds: str, **settings: Any) -> Peer:
-    return Peer(name, _changed(kinds, **settings), kinds)
+    return Peer(name, _changed(**settings), kinds)
 
 
 _AVERAGED = {"optimizer__use_ema": True, "optimizer__ema_momentum": 0.98}
 
-# What is tried for the kinds of rows in `about`; on the others it is the default once more.
+# What is tried, for the kinds of rows in `about`.
 VARIANTS: dict[str, Peer] = {
     "default": _variant("the default", BOTH),
     "no_bins": _variant("no bins", TABLES, model__n_bins=None),

@@ -560,6 +560,9 @@ def test_variants_are_no_peers(bench, start, answers):
     cells = bench.quality.list_cells(options)
     assert {cell.peer for cell in cells} == set(bench.variants.VARIANTS)
     assert {bench.datasets.DATA[cell.data].purpose for cell in cells} == {"development"}
+    run_on = {(cell.peer, bench.datasets.DATA[cell.data].kind) for cell in cells}
+    assert {("no_bins", "dense"), ("tfidf", "sparse"), ("l2", "sparse")} <= run_on
+    assert not {("no_bins", "sparse"), ("tfidf", "dense")} & run_on
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
@@ -568,6 +571,8 @@ def test_variants_have_legal_parameters(bench, kind):
     X = np.where(rng.random((20, 3)) < 0.5, rng.random((20, 3)), 0)
     y = rng.integers(0, 2, (20, 2))
     for name, variant in bench.variants.VARIANTS.items():
+        if not bench.variants.concerns(name, kind):
+            continue
         model = variant.build(kind, 0)
         model = getattr(model, "steps", [(None, model)])[-1][1]
         model.initialize(X if kind == "dense" else sparse.csr_array(X), y)
