@@ -296,6 +296,27 @@ def format_column(column: Column, means: Iterable[float], seeds: Iterable[np.nda
     return texts
 
 
+def write_leads(summary: Summary) -> str:
+    """Return how far ours is ahead of the best other classifier, for each set and column."""
+    others = [peer for peer in summary.peers if PEERS[peer].ranked and peer != "ours"]
+    lines = []
+    for data in summary.data:
+        leads = [find_lead(summary, data, others, column) for column in TABLE]
+        if np.isfinite(leads).any():
+            lines.append([data, *("" if np.isnan(lead) else f"{lead:+.1%}" for lead in leads)])
+    return format_table(("set", *(column.title for column in TABLE)), lines)
+
+
+def find_lead(summary: Summary, data: str, others: Sequence[str], column: Column) -> float:
+    """Return by what share of the best other's figure ours is better, NaN without either."""
+    ours = summary.mean(data, "ours", column.score)
+    figures = np.array([summary.mean(data, peer, column.score) for peer in others])
+    if np.isnan(ours) or np.isnan(figures).all():
+        return np.nan
+    best = (np.nanmin if column.less_is_better else np.nanmax)(figures)
+    return float((best - ours if column.less_is_better else ours - best) / best) if best else np.nan
+
+
 def list_sets(summary: Summary, purpose: str) -> list[str]:
     return [name for name in summary.data if DATA[name].purpose == purpose]
 
@@ -446,6 +467,7 @@ def short_table(rows: Sequence[Row]) -> str:
 SECTIONS: dict[str, Callable[[Summary], str]] = {
     "peers": write_peers,
     "ranks": write_ranks,
+    "leads": write_leads,
     "sets": write_sets,
     "costs": write_costs,
 }

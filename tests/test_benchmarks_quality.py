@@ -538,6 +538,21 @@ def test_unequal_folds_are_not_compared(bench, made_up, make_row):
     assert "**0.650**" in bench.report.write_set(summary, "emotions")
 
 
+def test_leads_are_shares_of_the_best_other_classifier(bench, make_row):
+    """Of the ranked ones that finished; more is better, or less, by column."""
+    values = {"ours": 0.5, "prior": 0.4, "neighbours": 0.25, "ours_mlp": 0.9}
+    rows = [make_row("flags", peer, value=value) for peer, value in values.items()]
+    rows += [make_row("emotions", peer, value=values[peer]) for peer in ("prior", "neighbours")]
+    text = bench.report.write_leads(bench.report.Summary(rows))
+
+    head, _, *lines = ([cell.strip() for cell in line.split("|")] for line in text.splitlines())
+    assert len(lines) == 1  # ours was not run on the other set
+    cells = dict(zip(head, lines[0], strict=True))
+    assert cells["set"] == "flags"
+    assert cells["LRAP"] == "+25.0%"
+    assert cells["ranking loss"] == "-100.0%"
+
+
 def test_variants_are_differences_from_the_default(bench, make_row, tmp_path):
     values = {"default": 0.5, "no_bins": 0.25, "tfidf": 0.75}
     rows = [make_row(d, p, value=v) for d in ("flags", "slashdot") for p, v in values.items()]
