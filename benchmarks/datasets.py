@@ -109,7 +109,7 @@ def load_split(name: str, quick: bool = False) -> Split:
 
 def load_rows(name: str, quick: bool = False) -> tuple[np.ndarray | sparse.csr_array, np.ndarray]:
     """Return features, float32, and the indicator of labels, of a set of the table."""
-    with np.load(find_data(DATA[name].pictures or name)) as data:
+    with np.load(find_data(name)) as data:
         if DATA[name].pictures:
             X, y = (
                 np.concatenate([data[f"{part}_{of}"] for of in ("train", "test")]) for part in "xy"
@@ -127,14 +127,14 @@ def find_data(name: str) -> Path:
     folder = os.environ.get("SKMLK_DATA")
     if not folder:
         raise RuntimeError("SKMLK_DATA must name the folder of the data sets; it is not set.")
-    path = Path(folder) / f"{name}.npz"
+    path = Path(folder) / f"{DATA[name].pictures or name}.npz"
     if not path.exists():
         raise RuntimeError(f"SKMLK_DATA must name a folder that holds {path.name}; got {folder}.")
     return path
 
 
 def _read_original(name: str) -> Fold:
-    with np.load(find_data(DATA[name].pictures or name)) as data:
+    with np.load(find_data(name)) as data:
         if DATA[name].pictures:
             rows = np.arange(len(data["x_train"]) + len(data["x_test"]))
             return tuple(np.split(rows, [len(data["x_train"])]))

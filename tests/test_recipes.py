@@ -295,8 +295,8 @@ def test_share_of_labels_is_that_of_known_entries(how):
         y[0, 10:] = 1  # known once, and positive: ten shares of a tenth and ten of one
         wanted = recipe_of(60, 5, 20, label_share=0.55)["epochs"]
     if how == "weights":
-        weight = np.ones(60)
-        weight[:10] = 0
+        y, weight = rare.copy(), np.ones(60)
+        y[:10], weight[:10] = 1, 0
         wanted = recipe_of(50, 5, 20, label_share=0.05)["epochs"]
     assert usual.fit(TABLE, y, weight).recipe_["epochs"] == wanted
 
