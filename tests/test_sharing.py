@@ -258,6 +258,8 @@ def test_ctrl_c_is_heard_in_the_middle_of_compiled_epochs():
     clf = classifier()
     expected = fitted(clf)
     long = clone(clf).set_params(epochs=10**6).fit
+    # A shell's background jobs are started with Ctrl-C ignored.
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     handler = signal.signal(signal.SIGALRM, lambda *args: signal.raise_signal(signal.SIGINT))
     try:
         signal.setitimer(signal.ITIMER_REAL, 1.0)
@@ -268,6 +270,7 @@ def test_ctrl_c_is_heard_in_the_middle_of_compiled_epochs():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
+        signal.signal(signal.SIGINT, interrupted)
     assert not hasattr(long.__self__, "model_")
     assert_same(fitted(clf), expected)
 
