@@ -1,8 +1,8 @@
-"""From parameters to a compiled network.
+"""From the parameter ``model`` to a built network.
 
-Owns: calling model functions, copying what is given as an object, compiling with the losses and
-metrics that fit the head.
-Does not own: which names are legal (``_parameters``) or which combinations fit (``_heads``).
+Owns: calling model functions, copying networks that are given as objects, the state of a network,
+finding the layers that are set from the training rows.
+Does not own: what it is compiled with (``_compiling``).
 """
 
 from __future__ import annotations
@@ -10,84 +10,18 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
-from scikeras._utils import unflatten_params
 
-from skmultilabel_keras import losses
 from skmultilabel_keras._compat import compile_arguments, is_plain
-from skmultilabel_keras._heads import Reading, resolve_reading
-from skmultilabel_keras._parameters import (
-    check_names,
-    class_parameters,
-    keras_metrics,
-    loss_class,
-    loss_name,
-    metric_classes,
-    optimizer_class,
-    params_behind,
-)
+from skmultilabel_keras._compiling import compile_options, renewed, renewed_metrics
+from skmultilabel_keras._parameters import params_behind
 from skmultilabel_keras._recipes import AUTO
-from skmultilabel_keras.networks import (
-    LabelPrior,
-    is_for_text,
-    resolve_network,
-)
+from skmultilabel_keras.networks import LabelPrior, is_for_text, resolve_network
 
 _Layer = TypeVar("_Layer", bound=keras.layers.Layer)
-
-
-@keras.saving.register_keras_serializable("skmultilabel_keras")
-class OnProbabilities(keras.metrics.Metric):
-    """A Keras metric, computed on the probabilities of a network whose outputs are logits.
-
-    Parameters
-    ----------
-    metric : keras.metrics.Metric
-        The metric; its name is kept.
-    activation : {"sigmoid", "softmax"}
-        What turns logits into probabilities.
-    """
-
-    def __init__(self, metric: keras.metrics.Metric, activation: str, **kwargs: Any) -> None:
-        super().__init__(**{"name": metric.name, **kwargs})
-        self.metric = metric
-        self.activation = activation
-        if hasattr(metric, "_direction"):  # callbacks look there for what is better
-            self._direction = metric._direction
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Update the metric with ``y_pred`` as probabilities."""
-        if self.activation == "softmax" and y_pred.shape[-1] == 1:
-            probabilities = keras.ops.ones_like(y_pred)  # Keras warns of a softmax over one class
-        else:
-            probabilities = keras.activations.get(self.activation)(y_pred)
-        self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
-
-    def result(self) -> Any:
-        """Return the metric's value."""
-        return self.metric.result()
-
-    def reset_state(self) -> None:
-        """Reset the metric."""
-        self.metric.reset_state()
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what :meth:`from_config` needs."""
-        metric = keras.saving.serialize_keras_object(self.metric)
-        return {**super().get_config(), "metric": metric, "activation": self.activation}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OnProbabilities:
-        """Make the metric that :meth:`get_config` describes."""
-        return cls(
-            keras.saving.deserialize_keras_object(config["metric"]),
-            config["activation"],
-            name=config["name"],
-        )
 
 
 def resolve_model(model: Any) -> Any:
@@ -192,10 +126,10 @@ def copy_model(model: keras.Model) -> keras.Model:
         )
     if model.compiled:
         options = compile_arguments(model)
-        options["optimizer"] = _renewed(model.optimizer)
+        options["optimizer"] = renewed(model.optimizer)
         options["loss"] = copy.copy(options["loss"])
         for kind in ("metrics", "weighted_metrics"):
-            options[kind] = _renewed_metrics(options.get(kind))
+            options[kind] = renewed_metrics(options.get(kind))
         twin.compile(**options)
     return twin
 
@@ -241,240 +175,6 @@ def _check_input(network: keras.Model, row_shape: tuple[int, ...]) -> None:
             f"The network takes rows of shape {shape}; X has rows of shape {row_shape}. A model "
             "function gets the shape of X as meta['X_shape_']."
         )
-
-
-def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments for ``keras.Model.compile``, with every object made anew.
-
-    The loss is as the user gave it where it has no parameters: what the network's outputs are is
-    not known before there is a network.
-    """
-    options = params_behind(params, "compile")
-    options.setdefault("run_eagerly", params["run_eagerly"])
-    # Keras would choose XLA, which slows small networks on a CPU down; it can be asked for.
-    options.setdefault("jit_compile", False)
-    optimizer = params["optimizer"]
-    if isinstance(optimizer, keras.optimizers.Optimizer):
-        options["optimizer"] = _renewed(optimizer)
-    else:
-        routed = params_behind(params, "optimizer")
-        options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
-    loss, routed = params["loss"], params_behind(params, "loss")
-    kind = loss_class(loss)
-    asked = (routed and loss is not None) or kind in losses.LOSSES.values()
-    options["loss"] = unflatten_params(kind, routed) if asked else copy.copy(loss)
-    metrics = options["metrics"] = keras_metrics(params["metrics"])
-    if metrics is not None:
-        listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
-        routed = params_behind(params, "metrics")
-        options["metrics"] = _renewed_metrics(
-            unflatten_params(metric_classes(listed), routed) if routed else listed
-        )
-    return options
-
-
-def compile_network(
-    network: keras.Model,
-    model: Any,
-    params: Mapping[str, Any],
-    meta: Mapping[str, Any],
-    targets: str,
-) -> Reading:
-    """Compile a network that has no loss yet, and return how its outputs are read.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Built network.
-    model : callable or keras.Model
-        What it was built from.
-    params : mapping
-        All parameters of the estimator.
-    meta : mapping
-        What is known of the data.
-    targets : {"independent", "one_hot", "binary", "classes"}
-        What the targets are.
-    """
-    compiled_loss = network.loss if network.compiled else None
-    if isinstance(compiled_loss, losses.LabelLoss):
-        # A fit tells its loss of weights and missing labels, and the user's is to stay as it is.
-        compiled_loss = copy.copy(compiled_loss)
-        network.compile(**compile_arguments(network) | {"loss": compiled_loss})
-    if network.compiled and not _compiles_as_asked(model):
-        _check_nothing_dropped(params)
-    if compiled_loss is None:
-        given = params["loss"]
-        loss = _Loss(loss_class(given), params_behind(params, "loss"), isinstance(given, str))
-    else:
-        _check_given_loss(params["loss"], compiled_loss)
-        loss = _Loss(loss_class(compiled_loss), _defaults_of_name(compiled_loss))
-    reading = resolve_reading(
-        network,
-        _output_shapes(network, meta["X_shape_"][1:]),
-        targets,
-        meta["n_labels_"],
-        loss.target,
-        declared_logits=loss.declared_logits(),
-    )
-    if compiled_loss is None:
-        options = compile_options(params)
-        options["loss"] = loss.make(reading)
-        if network.compiled:
-            options["optimizer"] = network.optimizer
-        for kind in ("metrics", "weighted_metrics"):
-            if options.get(kind):
-                options[kind] = _fitting_metrics(options[kind], reading)
-        network.compile(**options)
-    return reading
-
-
-# Keras' losses of which there is a version of our own that takes logits only.
-_ON_LOGITS = {keras.losses.BinaryCrossentropy: losses.BinaryCrossentropy}
-
-
-@dataclass(frozen=True)
-class _Loss:
-    """A loss as asked for: a class with routed parameters, an object, a function, or None."""
-
-    target: Any
-    routed: Mapping[str, Any]
-    by_name: bool = False
-
-    def declared_logits(self) -> bool | None:
-        """Return whether the loss takes logits, None where that is left to us."""
-        kind = self.target if inspect.isclass(self.target) else type(self.target)
-        if issubclass(kind, losses.LabelLoss):
-            return True
-        if isinstance(self.target, keras.losses.Loss):
-            return self.target.get_config().get("from_logits")
-        return self.routed.get("from_logits")
-
-    def make(self, reading: Reading) -> Any:
-        """Return the loss for a network whose outputs are read so."""
-        target = loss_class(reading.head.loss) if self.target is None else self.target
-        if self.target is None or self.by_name:
-            target = self._faster(target, reading)
-        if isinstance(target, keras.losses.Loss):
-            return copy.copy(target)  # of this fit alone, as everything that it trains with
-        if not inspect.isclass(target):
-            return target
-        check_names("loss__", self.routed, target)
-        routed = dict(self.routed)
-        if "from_logits" in class_parameters(target):
-            routed.setdefault("from_logits", reading.from_logits)
-        return unflatten_params(target, routed)
-
-    def _faster(self, target: Any, reading: Reading) -> Any:
-        """Return our own loss of a name that Keras has too, where it does what is asked for."""
-        ours = _ON_LOGITS.get(target)
-        if ours is None or not reading.from_logits:
-            return target
-        return ours if set(self.routed) <= class_parameters(ours) else target
-
-
-def needs_prior(loss: Any) -> bool:
-    """Tell whether a loss waits for the shares of the labels."""
-    return isinstance(loss, losses.DistributionBalanced) and loss.prior is None
-
-
-def inform_loss(
-    network: keras.Model,
-    n_units: int,
-    *,
-    label_weight: np.ndarray | None,
-    label_prior: np.ndarray | None,
-    lacks_labels: bool,
-    weighs_entries: bool,
-) -> None:
-    """Tell the loss of a compiled network what it has to know of the labels.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Compiled network, whose loss is of this fit alone.
-    n_units : int
-        Number of its outputs.
-    label_weight : ndarray of shape (2, n_labels) or None
-        Weights of the labels.
-    label_prior : ndarray of shape (n_labels,) or None
-        Shares of the labels, for a loss that waits for them.
-    lacks_labels : bool
-        Whether some labels are missing.
-    weighs_entries : bool
-        Whether there are weights of single entries.
-
-    Raises
-    ------
-    ValueError
-        If the loss or a metric has no use for one of these.
-    """
-    _check_metrics_know(network, lacks_labels)
-    loss = network.loss
-    if not isinstance(loss, losses.LabelLoss):
-        needs = {
-            "NaN in y, for missing labels,": lacks_labels,
-            "class_weight": label_weight is not None,
-            "sample_weight with a weight for each entry": weighs_entries,
-        }
-        for what in (what for what, needed in needs.items() if needed):
-            raise ValueError(
-                f"{what} can only be used with a loss of skmultilabel_keras.losses; the network is "
-                f"compiled with {loss!r}. Leave out the loss or pass one of "
-                f"{sorted(losses.LOSSES)}, and end the network without activation."
-            )
-        return
-    known: dict[str, Any] = {"may_lack": lacks_labels, "label_weight": label_weight}
-    if needs_prior(loss):
-        known["prior"] = label_prior
-    if any(not np.array_equal(getattr(loss, name), value) for name, value in known.items()):
-        # Functions that Keras keeps were traced with what the loss knew then.
-        network.train_function = network.test_function = None
-    for name, value in known.items():
-        setattr(loss, name, value)
-    _check_lengths(loss, n_units)
-
-
-def _check_metrics_know(network: keras.Model, lacks_labels: bool) -> None:
-    options = compile_arguments(network)
-    if lacks_labels and (options.get("metrics") or options.get("weighted_metrics")):
-        raise ValueError(
-            "metrics must hold none of Keras' own where labels are missing (NaN in y): they cannot "
-            "leave them out. Names of skmultilabel_keras.metrics.multilabel_scorers can."
-        )
-
-
-def _check_lengths(loss: losses.LabelLoss, n_labels: int) -> None:
-    """Raise unless a loss has one number for each label."""
-    for name in ("label_weight", "prior"):
-        values = getattr(loss, name, None)
-        if values is not None and np.shape(values)[-1] != n_labels:
-            raise ValueError(
-                f"loss__{name} must have one number for each of the {n_labels} labels; got shape "
-                f"{np.shape(values)}."
-            )
-
-
-def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:
-    """Return the callbacks given under ``names``, classes made into objects, as one flat list.
-
-    Raises
-    ------
-    TypeError
-        For anything in them that is no Keras callback.
-    """
-    found: list[Any] = []
-    for name in names:
-        given = params.get(name)
-        if given is not None:
-            made = unflatten_params(given, params_behind(params, name))
-            found += keras.tree.flatten(made) if isinstance(made, (list, tuple, dict)) else [made]
-    for callback in found:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
-                "callbacks must be a Keras callback, a class of one, or a list or dict of those; "
-                f"got {callback!r}."
-            )
-    return found
 
 
 def network_state(network: keras.Model) -> list[Any]:
@@ -539,80 +239,3 @@ def find_priors(network: keras.Model, n_units: int) -> list[Any]:
             )
         found.append(bias)
     return found
-
-
-def _output_shapes(
-    network: keras.Model, row_shape: tuple[int, ...]
-) -> list[tuple[int | None, ...]]:
-    if getattr(network, "outputs", None):
-        return [tuple(output.shape) for output in network.outputs]
-    outputs = network(np.zeros((1, *row_shape), dtype=keras.config.floatx()), training=False)
-    return [(None, *output.shape[1:]) for output in keras.tree.flatten(outputs)]
-
-
-def _compiles_as_asked(model: Any) -> bool:
-    """Tell whether a model function gets the estimator's parameters to compile with."""
-    if isinstance(model, keras.Model):
-        return False
-    parameters = inspect.signature(model).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD or p.name == "compile_kwargs" for p in parameters)
-
-
-def _check_nothing_dropped(params: Mapping[str, Any]) -> None:
-    """Raise where parameters would have no effect, as the network comes compiled."""
-    dropped = [
-        name for name in params if name.startswith(("optimizer__", "metrics__", "compile__"))
-    ]
-    dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
-    dropped += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
-    if dropped:
-        raise ValueError(
-            f"The model comes compiled, so {', '.join(sorted(dropped))} would have no effect. "
-            "Leave the model uncompiled, compile it in a function with what that gets as "
-            "compile_kwargs, or leave the parameters out."
-        )
-
-
-def _check_given_loss(given: Any, compiled: Any) -> None:
-    """Raise where the estimator's loss would be dropped for that of a compiled network."""
-    if given is not None and loss_name(given) != loss_name(compiled):
-        raise ValueError(
-            f"loss={given!r}, but the model is compiled with {compiled!r}. Leave out one of them."
-        )
-
-
-def _defaults_of_name(loss: Any) -> dict[str, Any]:
-    """Return what Keras takes a loss for that is compiled by name: one on probabilities."""
-    target = loss_class(loss)
-    by_name = inspect.isclass(target) and "from_logits" in class_parameters(target)
-    return {"from_logits": False} if by_name else {}
-
-
-def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
-    if isinstance(metrics, Mapping):
-        return {key: _fitting_metrics(value, reading) for key, value in metrics.items()}
-    if isinstance(metrics, (list, tuple)):
-        return [_fitting_metrics(value, reading) for value in metrics]
-    if metrics in ("acc", "accuracy"):
-        metric = getattr(keras.metrics, reading.head.accuracy)(name=metrics)
-    else:
-        metric = keras.metrics.get(metrics)
-        if inspect.isclass(metric):
-            metric = metric()
-        elif not isinstance(metric, keras.metrics.Metric):
-            name = getattr(metric, "__name__", type(metric).__name__)
-            metric = keras.metrics.MeanMetricWrapper(metric, name=name)
-    return OnProbabilities(metric, reading.head.activation) if reading.from_logits else metric
-
-
-def _renewed(item: Any) -> Any:
-    """Return a fresh object of the same configuration: what a fit changes is never shared."""
-    return type(item).from_config(item.get_config())
-
-
-def _renewed_metrics(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping):
-        return {key: _renewed_metrics(value) for key, value in metrics.items()}
-    if isinstance(metrics, (list, tuple)):
-        return [_renewed_metrics(value) for value in metrics]
-    return _renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics

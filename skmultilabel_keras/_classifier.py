@@ -1,8 +1,9 @@
 """KerasMultiLabelClassifier: the estimator.
 
 Owns: parameters, the order of ``fit`` and ``predict``, what a fitted estimator holds, tags.
-Does not own: targets (``_target_encoder``), heads (``_heads``), networks and compiling
-(``_building``), training (``_tensorflow``), parameters (``_parameters``, ``_routed_parameters``).
+Does not own: targets (``_target_encoder``), heads (``_heads``), networks (``_building``) and what
+they are compiled with (``_compiling``), training (``_tensorflow``), parameters (``_parameters``,
+``_routed_parameters``).
 """
 
 from __future__ import annotations
@@ -24,20 +25,22 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skmultilabel_keras._building import (
     build_network,
-    compile_network,
     find_priors,
     find_scalers,
-    inform_loss,
     is_sum_over_rows,
-    needs_prior,
     network_state,
-    resolve_callbacks,
     resolve_model,
     set_network_state,
     split_network,
 )
 from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
 from skmultilabel_keras._compat import isolated_build
+from skmultilabel_keras._compiling import (
+    compile_network,
+    inform_loss,
+    needs_prior,
+    resolve_callbacks,
+)
 from skmultilabel_keras._documents import check_documents, holds_texts
 from skmultilabel_keras._heads import Reading, count_units
 from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
@@ -58,12 +61,8 @@ from skmultilabel_keras._parameters import (
 from skmultilabel_keras._recipes import AUTO, choose_recipe, complete, what_is_open
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, bin_edges, feature_statistics, prior_logits
-from skmultilabel_keras._target_encoder import (
-    TargetEncoder,
-    has_missing,
-    read_targets,
-    require_known_labels,
-)
+from skmultilabel_keras._target_encoder import TargetEncoder, require_known_labels
+from skmultilabel_keras._targets import has_missing, read_targets
 from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs

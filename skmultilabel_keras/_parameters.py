@@ -2,7 +2,7 @@
 
 Owns: the table of legal values, the names legal behind each routing prefix, the options of
 training and prediction with SciKeras' precedence (call > routed > constructor).
-Does not own: what is built from the parameters (``_building``).
+Does not own: what is built from the parameters (``_building``, ``_compiling``).
 """
 
 from __future__ import annotations

@@ -1,62 +1,29 @@
-"""Targets: every container a user may pass, to float arrays and back.
+"""The target encoder: targets to float arrays, and decisions back into the container of ``fit``.
 
-Owns: what a target means (label indicator or exclusive classes), label names, the container in
-which predictions go back.
-Does not own: how a network is read (``_heads``) or which labels a score makes (decisions).
-
-What a target means follows from its container and the declared parameters alone:
-
-=============================================  ==========  ==========================
-container                                      meaning     predictions
-=============================================  ==========  ==========================
-2-D array, nested list, DataFrame of 0 and 1   indicator   2-D array
-SciPy sparse matrix or array                   indicator   CSR matrix or array
-2-D masked array of numbers                    indicator   2-D array of floats
-list, tuple, Series of label lists or sets     indicator   2-D array
-1-D array, list, Series of numbers or strings  classes     1-D array of the same labels
-=============================================  ==========  ==========================
-
-NaN in an indicator of floats, a missing value in a DataFrame and a masked entry stand for a label
-that is not known.
-
-One exception is scikit-learn's: a dense column of shape (n_samples, 1) with values other than
-0 and 1 cannot be an indicator and is read as 1-D classes, with a ``DataConversionWarning``. What
-was declared (one label name, or several classes) and what ``fit`` saw go before the values.
+Owns: the labels and the container that ``fit`` saw, encoding, decoding, checks of the values.
+Does not own: containers (``_targets``), how a network is read (``_heads``), which labels a score
+makes (decisions).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
 
-from skmultilabel_keras._validation import is_missing, is_number, nearest_names, read_objects
-
-_SET_TYPES = (set, frozenset)
-_ROW_TYPES = (list, tuple, np.ndarray)
-
-
-@dataclass(frozen=True)
-class _Targets:
-    """A target read from its container.
-
-    ``values`` is a 1-D array ("classes"), a 2-D array ("dense", "frame"), a CSR container
-    ("sparse") or a list of label collections ("lists"); ``names`` are a DataFrame's columns, and
-    ``dtype`` is that of predictions where ``values`` does not tell.
-    """
-
-    container: str
-    values: Any
-    names: np.ndarray | None = None
-    dtype: Any = None
+from skmultilabel_keras._targets import (
+    Targets,
+    distinct,
+    has_missing,
+    is_binary,
+    is_known_or_missing,
+    name_array,
+    read_targets,
+)
+from skmultilabel_keras._validation import is_missing, nearest_names
 
 
 class TargetEncoder(BaseEstimator):
@@ -94,7 +61,7 @@ class TargetEncoder(BaseEstimator):
         Parameters
         ----------
         y : object
-            See the table in the module's docstring.
+            See the table in ``_targets``.
         meaning : {"indicator", "classes"} or None, default=None
             How to read a single column, where that does not depend on its values.
 
@@ -103,7 +70,7 @@ class TargetEncoder(BaseEstimator):
         self
         """
         targets = read_targets(y, declared=self.label_names, meaning=meaning)
-        declared = None if self.label_names is None else _name_array(self.label_names)
+        declared = None if self.label_names is None else name_array(self.label_names)
         self.container_ = targets.container
         self.meaning_ = "classes" if targets.container == "classes" else "indicator"
         if targets.container == "classes":
@@ -197,7 +164,7 @@ class TargetEncoder(BaseEstimator):
     def _listed(self) -> bool:
         return self.container_ == "lists" or self.label_names is not None
 
-    def _codes(self, targets: _Targets) -> np.ndarray:
+    def _codes(self, targets: Targets) -> np.ndarray:
         if targets.container != "classes":
             listed = targets.container == "lists"
             found = "lists of labels" if listed else f"an indicator of shape {targets.values.shape}"
@@ -217,7 +184,7 @@ class TargetEncoder(BaseEstimator):
     def _index(self) -> dict[Any, int]:
         return {label: column for column, label in enumerate(self.label_names_.tolist())}
 
-    def _checked_indicator(self, targets: _Targets) -> Any:
+    def _checked_indicator(self, targets: Targets) -> Any:
         values = targets.values
         if values.shape[1] != self.n_labels_:
             raise ValueError(
@@ -235,12 +202,6 @@ class TargetEncoder(BaseEstimator):
         return values.astype(np.float32)
 
 
-def has_missing(indicator: Any) -> bool:
-    """Tell whether some entries of an encoded target are missing."""
-    dense = isinstance(indicator, np.ndarray) and indicator.dtype.kind == "f"
-    return dense and bool(np.isnan(indicator).any())
-
-
 def require_known_labels(indicator: Any, names: np.ndarray) -> None:
     """Raise for a label of which no entry is known."""
     unknown = np.isnan(indicator).all(axis=0)
@@ -251,207 +212,6 @@ def require_known_labels(indicator: Any, names: np.ndarray) -> None:
         )
 
 
-def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) -> _Targets:
-    """Read a target by its container, without looking at what the values mean.
-
-    Parameters
-    ----------
-    y : object
-        See the table in the module's docstring.
-    declared : sequence or None, default=None
-        The declared label names; with them a list of empty rows is a list of label lists.
-    meaning : {"indicator", "classes"} or None, default=None
-        How to read a single column, where that is known already.
-    """
-    if y is None:
-        raise ValueError(
-            "This estimator requires y to be passed, but the target y is None. Pass a label "
-            "indicator of shape (n_samples, n_labels)."
-        )
-    if sparse.issparse(y):
-        return _Targets("sparse", _read_sparse(y))
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        return _Targets("dense", _read_masked(y), dtype=y.dtype)
-    if hasattr(y, "columns") and hasattr(y, "dtypes"):
-        names = _name_array(y.columns)
-        floats = all(getattr(dtype, "kind", "O") == "f" for dtype in y.dtypes)
-        values = _read_frame(y)
-        # Not by the values: a fold may lack none of the labels that others lack.
-        return _Targets("frame", values, names, values.dtype if floats else np.int64)
-    if isinstance(y, (str, bytes, dict, *_SET_TYPES)):
-        raise ValueError(
-            f"y must be an array, a DataFrame, a sparse matrix or a list with one entry for each "
-            f"row; got {type(y).__name__}."
-        )
-    entries = _listed(y) if _is_series(y) or _is_object_vector(y) else y
-    if isinstance(entries, (list, tuple)) and _holds_label_lists(entries, declared):
-        return _Targets("lists", [list(row) for row in entries])
-    holds_rows = isinstance(entries, list) and any(isinstance(row, _ROW_TYPES) for row in entries)
-    return _read_array(entries if holds_rows else y, declared, meaning)
-
-
-def _read_masked(y: np.ma.MaskedArray) -> np.ndarray:
-    """Return an indicator with NaN for masked entries."""
-    if y.ndim != 2 or y.dtype.kind not in "biuf":
-        raise ValueError(
-            "y must be an indicator of numbers where it is a masked array, shape (n_samples, "
-            f"n_labels); got shape {y.shape} and dtype {y.dtype}, in which Input y contains "
-            "missing values. Leave rows with missing classes out."
-        )
-    return np.where(np.ma.getmaskarray(y), np.nan, y.data)
-
-
-def _read_sparse(y: Any) -> Any:
-    if y.ndim != 2:
-        raise ValueError(f"A sparse y must have two dimensions; got shape {y.shape}.")
-    csr = y.tocsr(copy=True)
-    csr.sum_duplicates()
-    csr.eliminate_zeros()
-    return csr
-
-
-def _read_frame(y: Any) -> np.ndarray:
-    """Return a DataFrame's values; nullable columns give NaN where a value is missing."""
-    kinds = [getattr(dtype, "kind", "O") for dtype in y.dtypes]
-    for name, kind in zip(y.columns, kinds, strict=True):
-        if kind not in "biufO" or (kind == "O" and not _all_numbers(y[name])):
-            hint = f" For classes pass the column itself, y[{name!r}]." if len(kinds) == 1 else ""
-            raise ValueError(
-                "A DataFrame y must hold only 0 and 1, or booleans; column "
-                f"{name!r} holds values such as {next(iter(y[name]))!r}.{hint}"
-            )
-    try:
-        values = y.to_numpy(dtype=np.float64, na_value=np.nan)
-    except TypeError:  # not pandas, which alone has na_value, or objects with pandas.NA
-        values = read_objects(np.asarray(y.to_numpy(), dtype=object))
-    return values if set(kinds) <= {"f"} or np.isnan(values).any() else _as_int(values)
-
-
-def _all_numbers(values: Iterable[Any]) -> bool:
-    return all(is_number(value) or is_missing(value) for value in values)
-
-
-def _as_int(numbers: np.ndarray) -> np.ndarray:
-    whole = numbers.astype(np.int64)
-    return whole if (whole == numbers).all() else numbers
-
-
-def _read_array(y: Any, declared: Sequence[Any] | None, meaning: str | None) -> _Targets:
-    array = _as_array(y)
-    if array.ndim == 1:
-        return _Targets("classes", _read_classes(array))
-    if array.ndim != 2:
-        raise ValueError(
-            "y must have one dimension (classes) or two (label indicator); got "
-            f"{array.ndim} dimensions, shape {array.shape}."
-        )
-    if array.shape[1] == 1 and _column_holds_classes(array, declared, meaning):
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Please change the shape "
-            "of y to (n_samples,), for example using ravel(). An indicator holds only 0 and 1.",
-            DataConversionWarning,
-            stacklevel=2,
-        )
-        return _Targets("classes", _read_classes(array.ravel()))
-    if array.dtype.kind == "O" and _all_numbers(array.flat):
-        values = read_objects(array)
-        if np.isnan(values).any():
-            return _Targets("dense", values, dtype=np.int64)
-    return _Targets("dense", array)
-
-
-def _as_array(y: Any) -> np.ndarray:
-    try:
-        array = np.asarray(y)
-    except ValueError as error:
-        raise ValueError(
-            "y must hold rows of one length, or lists of label names as strings (integer label "
-            "names can be passed as sets); got rows of different lengths."
-        ) from error
-    # NumPy makes text of numbers and NaN that stand beside text.
-    made_text = array.dtype.kind == "U" and array.ndim == 1
-    if made_text and not all(isinstance(label, str) for label in y):
-        return np.array(y, dtype=object)
-    return array
-
-
-def _column_holds_classes(
-    column: np.ndarray, declared: Sequence[Any] | None, meaning: str | None
-) -> bool:
-    if meaning is not None:
-        return meaning == "classes"
-    return not _is_indicator(column) if declared is None else len(declared) != 1
-
-
-def _read_classes(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind in "OmM":  # scikit-learn knows no type for mixed objects
-        missing = [row for row, value in enumerate(array) if is_missing(value)]
-        if missing:
-            raise ValueError(f"Input y contains NaN: the class in row {missing[0]} is missing.")
-        floats = [value for value in array if isinstance(value, (float, np.floating))]
-        check_classification_targets(np.array(floats or [0], dtype=np.float64))
-    elif array.size:
-        check_array(array, ensure_2d=False, dtype=None, input_name="y")
-        check_classification_targets(array)
-    return array
-
-
-def _is_binary(value: Any) -> bool:
-    return is_number(value) and value in (0, 1)
-
-
-def _listed(y: Any) -> list[Any]:
-    return y.tolist() if hasattr(y, "tolist") else y.to_list()
-
-
-def _is_series(y: Any) -> bool:
-    return hasattr(y, "to_list") or (hasattr(y, "to_numpy") and getattr(y, "ndim", None) == 1)
-
-
-def _is_object_vector(y: Any) -> bool:
-    return isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype == object
-
-
-def _holds_label_lists(entries: Sequence[Any], declared: Sequence[Any] | None) -> bool:
-    """Tell label lists from classes and from the rows of a nested indicator, by their types."""
-    if any(isinstance(entry, _SET_TYPES) for entry in entries):
-        _require_rows(entries, (*_SET_TYPES, *_ROW_TYPES))
-    elif any(isinstance(entry, _ROW_TYPES) for entry in entries):
-        _require_rows(entries, _ROW_TYPES)
-        any_label = any(len(entry) for entry in entries)
-        if any_label and not any(isinstance(label, str) for entry in entries for label in entry):
-            return False
-    else:
-        return False
-    if declared is None and not any(len(entry) for entry in entries):
-        raise ValueError(
-            "y holds only empty label lists, so the labels cannot be told. Pass all of them as "
-            "label_names."
-        )
-    return True
-
-
-def _require_rows(entries: Sequence[Any], types: tuple[type, ...]) -> None:
-    for row, entry in enumerate(entries):
-        if not isinstance(entry, types):
-            raise ValueError(
-                "y must hold a list or set of labels in every row; got "
-                f"{type(entry).__name__} in row {row}: {entry!r}."
-            )
-
-
-def _is_indicator(array: np.ndarray) -> bool:
-    if array.dtype.kind == "O":
-        return all(_is_binary(value) or is_missing(value) for value in array.flat)
-    return array.dtype.kind in "biuf" and bool(_is_known_or_missing(array).all())
-
-
-def _is_known_or_missing(array: np.ndarray) -> np.ndarray:
-    """Tell of each number whether it is 0, 1 or NaN."""
-    known = np.isin(array, (0, 1))
-    return known | np.isnan(array) if array.dtype.kind == "f" else known
-
-
 def _require_binary(values: Any, names: np.ndarray) -> None:
     """Raise unless an indicator holds nothing but 0, 1 and, among floats, NaN."""
     if sparse.issparse(values):
@@ -459,7 +219,7 @@ def _require_binary(values: Any, names: np.ndarray) -> None:
         columns, found = values.indices[bad], values.data[bad]
     else:
         numeric = values.dtype.kind in "biuf"
-        bad = ~_is_known_or_missing(values) if numeric else _not_binary(values)
+        bad = ~is_known_or_missing(values) if numeric else _not_binary(values)
         columns, found = np.nonzero(bad)[1], values[bad]
     if not len(found):
         return
@@ -491,7 +251,7 @@ def _hint(value: Any) -> str:
 
 
 def _not_binary(values: np.ndarray) -> np.ndarray:
-    flat = [not _is_binary(value) for value in values.flat]
+    flat = [not is_binary(value) for value in values.flat]
     return np.array(flat, dtype=bool).reshape(values.shape)
 
 
@@ -526,18 +286,11 @@ def _require_known(labels: Iterable[Any], index: Mapping[Any, int]) -> None:
 
 
 def _names_in(rows: Sequence[Iterable[Any]]) -> np.ndarray:
-    return _sorted_classes(_distinct(label for row in rows for label in row))
-
-
-def _distinct(labels: Iterable[Any]) -> list[Any]:
-    try:
-        return list(set(labels))
-    except TypeError as error:
-        raise ValueError(f"Label names must be strings, numbers or tuples: {error}.") from error
+    return _sorted_classes(distinct(label for row in rows for label in row))
 
 
 def _sorted_classes(values: Any) -> np.ndarray:
-    array = values if isinstance(values, np.ndarray) else _name_array(values)
+    array = values if isinstance(values, np.ndarray) else name_array(values)
     try:
         return np.unique(array)
     except TypeError as error:
@@ -547,7 +300,7 @@ def _sorted_classes(values: Any) -> np.ndarray:
         ) from error
 
 
-def _indicator_names(targets: _Targets, declared: np.ndarray | None) -> np.ndarray:
+def _indicator_names(targets: Targets, declared: np.ndarray | None) -> np.ndarray:
     n_labels = targets.values.shape[1]
     names = targets.names if declared is None else declared
     if names is None:
@@ -566,30 +319,3 @@ def _indicator_names(targets: _Targets, declared: np.ndarray | None) -> np.ndarr
             f"{names.tolist()}."
         )
     return names
-
-
-def _name_array(names: Iterable[Any]) -> np.ndarray:
-    """Return names as a 1-D array, of objects unless they are plain numbers or strings."""
-    if isinstance(names, (str, bytes, Mapping, *_SET_TYPES)):
-        raise ValueError(
-            "Label names must be a list or array in the order of the columns; got "
-            f"{type(names).__name__}."
-        )
-    listed = [_plain(name) for name in names]
-    if len(_distinct(listed)) != len(listed):
-        twice = next(name for name in listed if listed.count(name) > 1)
-        raise ValueError(f"Label names must differ from each other; {twice!r} stands twice.")
-    if any(map(is_missing, listed)):
-        raise ValueError(f"Label names must not be missing; got {listed}.")
-    objects = np.empty(len(listed), dtype=object)
-    objects[:] = listed
-    kinds = {type(name) for name in listed}
-    if len(kinds) != 1 or not kinds <= {str, int, float, bool}:
-        return objects
-    array = np.array(listed)
-    return array if array.tolist() == listed else objects  # NumPy drops zeros that end a string
-
-
-def _plain(name: Any) -> Any:
-    """Return NumPy's numbers and strings as Python's."""
-    return name.item() if isinstance(name, np.generic) and name.dtype.kind in "biufU" else name

@@ -21,12 +21,13 @@ LAYERS = [
         "_building",
         "_routed_parameters",
     },
-    {"_tensorflow.functions", "_tensorflow.keras_fit"},
+    {"_compiling", "_tensorflow.functions", "_tensorflow.keras_fit"},
     {"_tensorflow.compiled"},
     {"_tensorflow.programs"},
     {"_tensorflow.epochs"},
     {"_tensorflow.engine", "_tensorflow.steps"},
     {"_heads", "_tensorflow.forward", "_tensorflow.specification"},
+    {"_tensorflow.forward_steps"},
     {
         "networks",
         "_tensorflow.flat_optimizer",
@@ -40,6 +41,7 @@ LAYERS = [
     {"model_selection"},
     {"decision_rules"},
     {"_class_weight", "_rows", "_target_encoder", "datasets", "metrics"},
+    {"_targets"},
     {"_documents", "_validation"},
     {
         "_activations",
@@ -55,6 +57,7 @@ WITHOUT_KERAS = (
     "_class_weight",
     "_rows",
     "_target_encoder",
+    "_targets",
     "calibration",
     "datasets",
     "decision_rules",
@@ -72,10 +75,14 @@ def module_names():
 
 def imported_here(path):
     """Return the package's modules that a file imports, at any depth of its code."""
-    prefix = "skmultilabel_keras."
+    package, modules = "skmultilabel_keras", set().union(*LAYERS)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(prefix):
-            yield node.module.removeprefix(prefix)
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.module == package:
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif (node.module or "").startswith(f"{package}."):
+            yield node.module.removeprefix(f"{package}.")
 
 
 def unit(name):

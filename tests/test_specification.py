@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skmultilabel_keras._building import OnProbabilities
 from skmultilabel_keras._compat import isolated_build
+from skmultilabel_keras._compiling import OnProbabilities
 from skmultilabel_keras._tensorflow.specification import (
     find_hyperparameters,
     hyperparameters_as,

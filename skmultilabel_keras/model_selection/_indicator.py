@@ -1,7 +1,7 @@
 """Targets as users pass them, read for splitting and for tuning.
 
 Owns: which entries of an indicator are true and which are known.
-Does not own: containers, and what targets mean (``_target_encoder``).
+Does not own: containers, and what targets mean (``_targets``).
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmultilabel_keras._target_encoder import (
-    TargetEncoder,
-    has_missing,
-    require_known_labels,
-)
+from skmultilabel_keras._target_encoder import TargetEncoder, require_known_labels
+from skmultilabel_keras._targets import has_missing
 
 
 @dataclass(frozen=True)
