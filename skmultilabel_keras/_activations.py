@@ -1,7 +1,7 @@
 """Keras' activations on NumPy arrays, in place.
 
 Owns: the functions of a layer's name that are exact to float32 rounding and fast in NumPy.
-Does not own: which layer uses which (``_tensorflow.forward``).
+Does not own: which layer uses which (``_tensorflow.forward_steps``).
 
 Each function overwrites a float32 array whose last axis holds the units, and returns it. What
 overflows on the way to a finite result may warn: callers ignore it with ``np.errstate``.

@@ -7,7 +7,6 @@ Does not own: what it is compiled with (``_compiling``).
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,9 +14,8 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from skmultilabel_keras._compat import compile_arguments, is_plain
-from skmultilabel_keras._compiling import compile_options, renewed, renewed_metrics
-from skmultilabel_keras._parameters import params_behind
+from skmultilabel_keras._compiling import compile_like, compile_options
+from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import LabelPrior, is_for_text, resolve_network
 
@@ -125,12 +123,7 @@ def copy_model(model: keras.Model) -> keras.Model:
             f"{type(twin).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
         )
     if model.compiled:
-        options = compile_arguments(model)
-        options["optimizer"] = renewed(model.optimizer)
-        options["loss"] = copy.copy(options["loss"])
-        for kind in ("metrics", "weighted_metrics"):
-            options[kind] = renewed_metrics(options.get(kind))
-        twin.compile(**options)
+        compile_like(twin, model)
     return twin
 
 
@@ -138,7 +131,6 @@ def _call_build_function(
     function: Callable[..., Any], meta: Mapping[str, Any], params: Mapping[str, Any]
 ) -> keras.Model:
     parameters = inspect.signature(function).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     arguments = {k: v for k, v in params_behind(params, "model").items() if "__" not in k}
     arguments |= {
         name: params[name] for name in parameters if name in params and name not in arguments
@@ -149,7 +141,7 @@ def _call_build_function(
         "compile_kwargs": lambda: compile_options(params),
     }
     for name, make in offered.items():
-        if takes_any or name in parameters:
+        if takes_argument(function, name):
             arguments[name] = make()
     network = function(**arguments)
     if not isinstance(network, keras.Model):
@@ -193,24 +185,6 @@ def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> Non
         network.optimizer.build(network.trainable_variables)
     for variable, value in zip(network_state(network), values, strict=True):
         variable.assign(value)
-
-
-def is_sum_over_rows(network: keras.Model) -> bool:
-    """Tell whether copies of a row and a weight are one and the same to a compiled network.
-
-    Not so for layers that look at the whole batch, for steps of its own, for metrics without
-    weights, and for a loss that is no weighted mean.
-    """
-    options = compile_arguments(network)
-    loss = network.loss
-    reduction = loss.reduction if isinstance(loss, keras.losses.Loss) else "mean"
-    layers = network._flatten_layers()
-    return (
-        is_plain(network)
-        and not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
-        and not options.get("metrics")
-        and reduction in ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-    )
 
 
 def find_scalers(network: keras.Model, kind: type[_Layer]) -> list[_Layer]:

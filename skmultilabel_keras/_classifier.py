@@ -1,9 +1,9 @@
 """KerasMultiLabelClassifier: the estimator.
 
 Owns: parameters, the order of ``fit`` and ``predict``, what a fitted estimator holds, tags.
-Does not own: targets (``_target_encoder``), heads (``_heads``), networks (``_building``) and what
-they are compiled with (``_compiling``), training (``_tensorflow``), parameters (``_parameters``,
-``_routed_parameters``).
+Does not own: targets (``_targets``, ``_target_encoder``), heads (``_heads``), networks
+(``_building``) and what they are compiled with (``_compiling``), training (``_tensorflow``),
+parameters (``_parameters``, ``_routed_parameters``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from skmultilabel_keras._building import (
     build_network,
     find_priors,
     find_scalers,
-    is_sum_over_rows,
     network_state,
     resolve_model,
     set_network_state,
@@ -40,6 +39,7 @@ from skmultilabel_keras._compiling import (
     inform_loss,
     needs_prior,
     resolve_callbacks,
+    weights_are_copies,
 )
 from skmultilabel_keras._documents import check_documents, holds_texts
 from skmultilabel_keras._heads import Reading, count_units
@@ -61,8 +61,12 @@ from skmultilabel_keras._parameters import (
 from skmultilabel_keras._recipes import AUTO, choose_recipe, complete, what_is_open
 from skmultilabel_keras._routed_parameters import RoutedParameters, signature_of_declared
 from skmultilabel_keras._rows import Rows, bin_edges, feature_statistics, prior_logits
-from skmultilabel_keras._target_encoder import TargetEncoder, require_known_labels
-from skmultilabel_keras._targets import has_missing, read_targets
+from skmultilabel_keras._target_encoder import (
+    TargetEncoder,
+    has_missing,
+    require_known_labels,
+)
+from skmultilabel_keras._targets import read_targets
 from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
@@ -710,7 +714,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         one_batch = len(rows) <= _batch_size(options["batch_size"], len(rows))
         if not (options["shuffle"] and one_batch):
             return rows
-        merge = is_sum_over_rows(self._network) and not has_missing(rows.y)
+        merge = weights_are_copies(self._network) and not has_missing(rows.y)
         return rows.sort_by_content(merge=merge)
 
     def _set_aside(

@@ -19,7 +19,7 @@ import numpy as np
 from scikeras._utils import unflatten_params
 
 from skmultilabel_keras import losses
-from skmultilabel_keras._compat import compile_arguments
+from skmultilabel_keras._compat import compile_arguments, is_plain
 from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
     check_names,
@@ -30,6 +30,7 @@ from skmultilabel_keras._parameters import (
     metric_classes,
     optimizer_class,
     params_behind,
+    takes_argument,
 )
 
 
@@ -76,11 +77,8 @@ class OnProbabilities(keras.metrics.Metric):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> OnProbabilities:
         """Make the metric that :meth:`get_config` describes."""
-        return cls(
-            keras.saving.deserialize_keras_object(config["metric"]),
-            config["activation"],
-            name=config["name"],
-        )
+        metric = keras.saving.deserialize_keras_object(config["metric"])
+        return cls(**{**config, "metric": metric})
 
 
 def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     options.setdefault("jit_compile", False)
     optimizer = params["optimizer"]
     if isinstance(optimizer, keras.optimizers.Optimizer):
-        options["optimizer"] = renewed(optimizer)
+        options["optimizer"] = _renewed(optimizer)
     else:
         routed = params_behind(params, "optimizer")
         options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
@@ -107,10 +105,22 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     if metrics is not None:
         listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
         routed = params_behind(params, "metrics")
-        options["metrics"] = renewed_metrics(
+        options["metrics"] = _renewed_metrics(
             unflatten_params(metric_classes(listed), routed) if routed else listed
         )
+    if options.get("weighted_metrics"):
+        options["weighted_metrics"] = _renewed_metrics(options["weighted_metrics"])
     return options
+
+
+def compile_like(network: keras.Model, model: keras.Model) -> None:
+    """Compile a network like another one, with objects of its own."""
+    options = compile_arguments(model)
+    options["optimizer"] = _renewed(model.optimizer)
+    options["loss"] = copy.copy(options["loss"])
+    for kind in ("metrics", "weighted_metrics"):
+        options[kind] = _renewed_metrics(options.get(kind))
+    network.compile(**options)
 
 
 def compile_network(
@@ -141,7 +151,7 @@ def compile_network(
         compiled_loss = copy.copy(compiled_loss)
         network.compile(**compile_arguments(network) | {"loss": compiled_loss})
     if network.compiled and not _compiles_as_asked(model):
-        _check_nothing_dropped(params)
+        _check_nothing_dropped(params, takes_loss=compiled_loss is None)
     if compiled_loss is None:
         given = params["loss"]
         loss = _Loss(loss_class(given), params_behind(params, "loss"), isinstance(given, str))
@@ -160,6 +170,9 @@ def compile_network(
         options = compile_options(params)
         options["loss"] = loss.make(reading)
         if network.compiled:
+            own = compile_arguments(network)
+            kinds = ("metrics", "weighted_metrics")
+            options |= {kind: own[kind] for kind in kinds if own.get(kind)}
             options["optimizer"] = network.optimizer
         for kind in ("metrics", "weighted_metrics"):
             if options.get(kind):
@@ -256,7 +269,8 @@ def inform_loss(
             "class_weight": label_weight is not None,
             "sample_weight with a weight for each entry": weighs_entries,
         }
-        for what in (what for what, needed in needs.items() if needed):
+        what = next((what for what, needed in needs.items() if needed), None)
+        if what is not None:
             raise ValueError(
                 f"{what} can only be used with a loss of skmultilabel_keras.losses; the network is "
                 f"compiled with {loss!r}. Leave out the loss or pass one of "
@@ -294,6 +308,31 @@ def _check_lengths(loss: losses.LabelLoss, n_labels: int) -> None:
             )
 
 
+def weights_are_copies(network: keras.Model) -> bool:
+    """Tell whether copies of a row and a weight are one and the same to a compiled network.
+
+    Not so for layers that look at the whole batch or whose code is not known, for steps of its own,
+    for metrics without weights, and for a loss that is not known to be a weighted mean.
+    """
+    loss = network.loss
+    return (
+        is_plain(network)
+        and not any(map(_may_look_at_batches, network._flatten_layers()))
+        and not compile_arguments(network).get("metrics")
+        # The sums of soft F1 over the rows are weighted ones.
+        and (losses.is_mean_of_rows(loss) or type(loss) is losses.SoftF1)
+    )
+
+
+def _may_look_at_batches(layer: Any) -> bool:
+    known = type(layer).__module__.startswith(("keras.", "skmultilabel_keras."))
+    return (
+        not known
+        or isinstance(layer, keras.layers.BatchNormalization)
+        or getattr(layer, "activity_regularizer", None) is not None  # a mean without weights
+    )
+
+
 def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:
     """Return the callbacks given under ``names``, classes made into objects, as one flat list.
 
@@ -328,17 +367,14 @@ def _output_shapes(
 
 def _compiles_as_asked(model: Any) -> bool:
     """Tell whether a model function gets the estimator's parameters to compile with."""
-    if isinstance(model, keras.Model):
-        return False
-    parameters = inspect.signature(model).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD or p.name == "compile_kwargs" for p in parameters)
+    return not isinstance(model, keras.Model) and takes_argument(model, "compile_kwargs")
 
 
-def _check_nothing_dropped(params: Mapping[str, Any]) -> None:
+def _check_nothing_dropped(params: Mapping[str, Any], *, takes_loss: bool) -> None:
     """Raise where parameters would have no effect, as the network comes compiled."""
-    dropped = [
-        name for name in params if name.startswith(("optimizer__", "metrics__", "compile__"))
-    ]
+    prefixes = ("optimizer__", "metrics__", "compile__", *(() if takes_loss else ("loss__",)))
+    dropped = [name for name in params if name.startswith(prefixes)]
+    dropped += ["run_eagerly"] if params["run_eagerly"] and not takes_loss else []
     dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
     dropped += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
     if dropped:
@@ -378,17 +414,20 @@ def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
         elif not isinstance(metric, keras.metrics.Metric):
             name = getattr(metric, "__name__", type(metric).__name__)
             metric = keras.metrics.MeanMetricWrapper(metric, name=name)
-    return OnProbabilities(metric, reading.head.activation) if reading.from_logits else metric
+    takes_probabilities = not getattr(metric, "from_logits", False)
+    if reading.from_logits and takes_probabilities:
+        return OnProbabilities(metric, reading.head.activation)
+    return metric
 
 
-def renewed(item: Any) -> Any:
+def _renewed(item: Any) -> Any:
     """Return a fresh object of the same configuration: what a fit changes is never shared."""
     return type(item).from_config(item.get_config())
 
 
-def renewed_metrics(metrics: Any) -> Any:
+def _renewed_metrics(metrics: Any) -> Any:
     if isinstance(metrics, Mapping):
-        return {key: renewed_metrics(value) for key, value in metrics.items()}
+        return {key: _renewed_metrics(value) for key, value in metrics.items()}
     if isinstance(metrics, (list, tuple)):
-        return [renewed_metrics(value) for value in metrics]
-    return renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics
+        return [_renewed_metrics(value) for value in metrics]
+    return _renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics

@@ -2,7 +2,7 @@
 
 Owns: the table of combinations that work, the reasons why others fail or mislead, and the
 reading of a network's outputs as logits and probabilities.
-Does not own: the networks (``networks``), the loss functions, or containers (``_target_encoder``).
+Does not own: the networks (``networks``), the loss functions, or containers (``_targets``).
 
 ===========  ==========  ===============================  =========  ===========================
 targets      activation  loss                             encoding   accuracy

@@ -153,6 +153,12 @@ def function_parameters(function: Callable[..., Any]) -> set[str] | None:
     return {p.name for p in parameters} - _GIVEN_TO_BUILD_FUNCTIONS
 
 
+def takes_argument(function: Callable[..., Any], name: str) -> bool:
+    """Tell whether a model function takes an argument of this name, or any."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD or p.name == name for p in parameters)
+
+
 def check_model_parameters(
     params: Mapping[str, Any], function: Callable[..., Any] | None, hint: str = ""
 ) -> None:

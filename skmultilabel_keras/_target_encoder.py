@@ -1,6 +1,7 @@
 """The target encoder: targets to float arrays, and decisions back into the container of ``fit``.
 
-Owns: the labels and the container that ``fit`` saw, encoding, decoding, checks of the values.
+Owns: the labels and the container that ``fit`` saw, encoding, decoding, checks of an
+indicator's entries and of labels that are not known.
 Does not own: containers (``_targets``), how a network is read (``_heads``), which labels a score
 makes (decisions).
 """
@@ -17,7 +18,6 @@ from sklearn.base import BaseEstimator
 from skmultilabel_keras._targets import (
     Targets,
     distinct,
-    has_missing,
     is_binary,
     is_known_or_missing,
     name_array,
@@ -97,8 +97,14 @@ class TargetEncoder(BaseEstimator):
             float32 indicator, sparse where ``y`` is, NaN where labels are missing; int64 codes for
             classes.
         """
+        return self._encode(self._read(y))
+
+    def _read(self, y: Any) -> Targets:
+        """Read targets in the light of what ``fit`` saw."""
         declared = self.label_names_ if self._listed() else None
-        targets = read_targets(y, declared=declared, meaning=self.meaning_)
+        return read_targets(y, declared=declared, meaning=self.meaning_)
+
+    def _encode(self, targets: Targets) -> Any:
         if self.meaning_ == "classes":
             return self._codes(targets)
         if targets.container == "classes":
@@ -148,11 +154,10 @@ class TargetEncoder(BaseEstimator):
         y_true, y_pred : pair of 1-D classes or of indicators
         """
         if self.meaning_ == "classes":
-            return read_targets(y, meaning=self.meaning_).values, self.decode(decisions)
-        declared = self.label_names_ if self._listed() else None
-        targets = read_targets(y, declared=declared, meaning=self.meaning_)
+            return self._read(y).values, self.decode(decisions)
+        targets = self._read(y)
         if targets.container != "lists":
-            truth = self.transform(y)
+            truth = self._encode(targets)
             if has_missing(truth):
                 truth = np.where(np.isnan(truth), decisions, truth)
             return self.decode(truth), self.decode(decisions)
@@ -200,6 +205,12 @@ class TargetEncoder(BaseEstimator):
             )
         _require_binary(values, self.label_names_)
         return values.astype(np.float32)
+
+
+def has_missing(indicator: Any) -> bool:
+    """Tell whether some entries of an encoded target are missing."""
+    dense = isinstance(indicator, np.ndarray) and indicator.dtype.kind == "f"
+    return dense and bool(np.isnan(indicator).any())
 
 
 def require_known_labels(indicator: Any, names: np.ndarray) -> None:

@@ -2,7 +2,8 @@
 
 Owns: which container holds which meaning (label indicator or exclusive classes), how its values and
 its names of labels are read.
-Does not own: labels that a fit learnt, and the way back (``_target_encoder``).
+Does not own: labels that a fit learnt, and making predictions of these kinds
+(``_target_encoder``).
 
 What a target means follows from its container and the declared parameters alone:
 
@@ -11,7 +12,7 @@ container                                      meaning     predictions
 =============================================  ==========  ==========================
 2-D array, nested list, DataFrame of 0 and 1   indicator   2-D array
 SciPy sparse matrix or array                   indicator   CSR matrix or array
-2-D masked array of numbers                    indicator   2-D array of floats
+2-D masked array of numbers                    indicator   2-D array
 list, tuple, Series of label lists or sets     indicator   2-D array
 1-D array, list, Series of numbers or strings  classes     1-D array of the same labels
 =============================================  ==========  ==========================
@@ -58,12 +59,6 @@ class Targets:
     dtype: Any = None
 
 
-def has_missing(indicator: Any) -> bool:
-    """Tell whether some entries of an encoded target are missing."""
-    dense = isinstance(indicator, np.ndarray) and indicator.dtype.kind == "f"
-    return dense and bool(np.isnan(indicator).any())
-
-
 def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) -> Targets:
     """Read a target by its container, without looking at what the values mean.
 
@@ -98,7 +93,9 @@ def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) ->
         )
     entries = _listed(y) if _is_series(y) or _is_object_vector(y) else y
     if isinstance(entries, (list, tuple)) and _holds_label_lists(entries, declared):
-        return Targets("lists", [list(row) for row in entries])
+        rows = [list(row) for row in entries]
+        distinct(label for row in rows for label in row)  # raises for what cannot be a name
+        return Targets("lists", rows)
     holds_rows = isinstance(entries, list) and any(isinstance(row, _ROW_TYPES) for row in entries)
     return _read_array(entries if holds_rows else y, declared, meaning)
 
@@ -129,9 +126,10 @@ def _read_frame(y: Any) -> np.ndarray:
     for name, kind in zip(y.columns, kinds, strict=True):
         if kind not in "biufO" or (kind == "O" and not _all_numbers(y[name])):
             hint = f" For classes pass the column itself, y[{name!r}]." if len(kinds) == 1 else ""
+            unfit = next((value for value in y[name] if not _is_number_or_missing(value)), None)
+            found = f"is of dtype {y[name].dtype}" if unfit is None else f"holds {unfit!r}"
             raise ValueError(
-                "A DataFrame y must hold only 0 and 1, or booleans; column "
-                f"{name!r} holds values such as {next(iter(y[name]))!r}.{hint}"
+                f"A DataFrame y must hold only 0 and 1, or booleans; column {name!r} {found}.{hint}"
             )
     try:
         values = y.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -141,7 +139,11 @@ def _read_frame(y: Any) -> np.ndarray:
 
 
 def _all_numbers(values: Iterable[Any]) -> bool:
-    return all(is_number(value) or is_missing(value) for value in values)
+    return all(map(_is_number_or_missing, values))
+
+
+def _is_number_or_missing(value: Any) -> bool:
+    return is_number(value) or is_missing(value)
 
 
 def _as_int(numbers: np.ndarray) -> np.ndarray:
@@ -210,6 +212,7 @@ def _read_classes(array: np.ndarray) -> np.ndarray:
 
 
 def is_binary(value: Any) -> bool:
+    """Tell whether a value is a number that is 0 or 1."""
     return is_number(value) and value in (0, 1)
 
 
@@ -266,6 +269,7 @@ def is_known_or_missing(array: np.ndarray) -> np.ndarray:
 
 
 def distinct(labels: Iterable[Any]) -> list[Any]:
+    """Return each label once, in any order; raise for one that cannot be told from others."""
     try:
         return list(set(labels))
     except TypeError as error:

@@ -1,7 +1,7 @@
 """Checks of what users pass: features, sample weights, names.
 
 Owns: one clear error for each kind of bad input, raised before any work is done.
-Does not own: targets (``_target_encoder``) or which parameters exist (``_parameters``).
+Does not own: targets (``_targets``) or which parameters exist (``_parameters``).
 """
 
 from __future__ import annotations

@@ -218,13 +218,6 @@ def test_clones_share_a_model_that_is_not_trained_in_place():
     assert clone(KerasMultiLabelClassifier(model)).model is model
 
 
-def test_parameters_that_a_compiled_model_would_drop(multilabel_data):
-    with pytest.raises(ValueError, match=r"comes compiled, so optimizer__learning_rate would have"):
-        KerasMultiLabelClassifier(compiled(), optimizer__learning_rate=0.1).fit(*multilabel_data)
-    with pytest.raises(ValueError, match="so metrics would have no effect"):
-        KerasMultiLabelClassifier(compiled(), metrics=["auc"]).fit(*multilabel_data)
-
-
 def own_loss(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 

@@ -74,15 +74,20 @@ def module_names():
 
 
 def imported_here(path):
-    """Return the package's modules that a file imports, at any depth of its code."""
-    package, modules = "skmultilabel_keras", set().union(*LAYERS)
+    """Yield the package's modules that a file imports, at any depth of its code."""
+    package = "skmultilabel_keras"
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith(package) for alias in node.names)
         if not isinstance(node, ast.ImportFrom):
             continue
-        if node.module == package:
-            yield from (alias.name for alias in node.names if alias.name in modules)
-        elif (node.module or "").startswith(f"{package}."):
-            yield node.module.removeprefix(f"{package}.")
+        assert not node.level, "imports name the package"
+        module = node.module or ""
+        if module in (package, f"{package}._tensorflow"):
+            names = [f"{module}.{alias.name}".removeprefix(f"{package}.") for alias in node.names]
+            yield from (skmultilabel_keras._HOME.get(name, name) for name in names)
+        elif module.startswith(f"{package}."):
+            yield module.removeprefix(f"{package}.")
 
 
 def unit(name):

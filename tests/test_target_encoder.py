@@ -820,11 +820,12 @@ def test_frames_may_lack_labels(column):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (["1", "0"], "column 'a' holds values such as '1'"),
-        (pd.Categorical(["1", "0"]), "column 'a' holds values such as '1'"),
-        (pd.array(["x", "y"], dtype="string"), "column 'a' holds values such as 'x'"),
-        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "column 'a' holds values such as Timestamp"),
-        (pd.to_timedelta([0, 1]), "column 'a' holds values such as Timedelta"),
+        (["1", "0"], "column 'a' holds '1'"),
+        ([0, "x"], "column 'a' holds 'x'"),
+        (pd.Categorical(["1", "0"]), "column 'a' holds '1'"),
+        (pd.array(["x", "y"], dtype="string"), "column 'a' holds 'x'"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "column 'a' holds Timestamp"),
+        (pd.to_timedelta([0, 1]), "column 'a' holds Timedelta"),
         ([1, 2], "got 2 for label 'a'"),
         ([1, -1], "got -1 for label 'a'"),
         ([1, 0.5], "got 0.5 for label 'a'"),
@@ -952,6 +953,22 @@ def test_a_later_frame_must_have_the_declared_order():
         encoder.transform(FRAME[["b", "a", "c"]])
 
 
+def test_frames_without_rows_name_the_dtype_that_is_refused():
+    empty = pd.DataFrame({"a": pd.to_datetime([])})
+    with pytest.raises(ValueError, match="column 'a' is of dtype datetime64"):
+        fit_transform(empty)
+
+
+@pytest.mark.parametrize("method", ["transform", "pair"])
+def test_label_lists_hold_names_alone(method):
+    encoder = TargetEncoder(label_names=["a", "b"]).fit([["a"], []])
+    arguments = (np.zeros((2, 2), dtype=bool),) if method == "pair" else ()
+    with pytest.raises(ValueError, match="Label names must be strings, numbers or tuples"):
+        getattr(encoder, method)([["a"], [["b"]]], *arguments)
+    with pytest.raises(ValueError, match="Label names must be strings, numbers or tuples"):
+        TargetEncoder(label_names=["a", "b"]).fit([["a"], [["b"]]])
+
+
 def test_frames_that_are_not_pandas():
     pl = pytest.importorskip("polars")
     encoder = TargetEncoder().fit(pl.DataFrame({"b": [1, 0], "a": [True, False]}))
@@ -961,5 +978,5 @@ def test_frames_that_are_not_pandas():
     assert TargetEncoder().fit(pl.Series([["b"], [], ["a"]])).label_names_.tolist() == ["a", "b"]
     assert TargetEncoder().fit(pl.Series(["x", "y"])).meaning_ == "classes"
     np.testing.assert_array_equal(fit_transform(pl.DataFrame({"a": [1, None]})), [[1], [np.nan]])
-    with pytest.raises(ValueError, match="column 'a' holds values such as '1'"):
+    with pytest.raises(ValueError, match="column 'a' holds '1'"):
         fit_transform(pl.DataFrame({"a": ["1", "0"]}))

@@ -4,8 +4,8 @@ Owns: the layers that have such a step, the steps so far of a network, the varia
 Does not own: which networks are chains of them, and running the steps (``forward``); activations
 (``_activations``).
 
-It takes Keras' own layers. A subclass of one or an unknown setting may mean something else, so
-neither is taken.
+It takes layers of Keras' own and of ``networks``. A subclass of one or an unknown setting may mean
+something else, so neither is taken.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class StepList:
         make = _LAYERS.get(type(layer))
         return make is not None and make(self, layer)
 
-    def place(self, variable: Any) -> int | None:
+    def _place(self, variable: Any) -> int | None:
         """Return the place that a variable's value gets, None for one that cannot be read."""
         value: Any = getattr(variable, "value", None)
         if type(value) is not ResourceVariable or value.dtype != tf.float32:
@@ -70,7 +70,7 @@ class StepList:
 
     def places(self, *variables: Any) -> tuple[int, ...] | None:
         """Return the places of several variables, None unless all can be read."""
-        found = [self.place(variable) for variable in variables]
+        found = [self._place(variable) for variable in variables]
         return None if None in found else tuple(found)  # type: ignore[arg-type]
 
     def append(self, step: Step) -> None:

@@ -26,6 +26,10 @@ that are NaN, labels that are not known.
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
+
 from skmultilabel_keras.losses._base import LabelLoss
 from skmultilabel_keras.losses._comparing import BPMLL, ZLPR, SoftF1
 from skmultilabel_keras.losses._entrywise import (
@@ -61,3 +65,26 @@ LOSSES: dict[str, type[LabelLoss]] = {
     "splc": SPLC,
     "zlpr": ZLPR,
 }
+
+# Losses of Keras' that look at all rows of a batch together.
+_OVER_ROWS = ("dice", "tversky")
+
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+
+
+def is_mean_of_rows(loss: Any) -> bool:
+    """Tell whether a loss looks at each row alone and takes the weighted mean.
+
+    Of one that is neither Keras' own nor from here that is not known.
+
+    Parameters
+    ----------
+    loss : str, callable or keras.losses.Loss
+        What a model was compiled with.
+    """
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    kind = type(loss) if isinstance(loss, keras.losses.Loss) else loss
+    name = getattr(kind, "__name__", "")
+    ours = kind in LOSSES.values() and kind is not SoftF1
+    of_keras = getattr(keras.losses, name, None) is kind and name.lower() not in _OVER_ROWS
+    return (ours or of_keras) and getattr(loss, "reduction", "mean") in _MEANS

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmultilabel_keras._target_encoder import TargetEncoder, require_known_labels
-from skmultilabel_keras._targets import has_missing
+from skmultilabel_keras._target_encoder import (
+    TargetEncoder,
+    has_missing,
+    require_known_labels,
+)
 
 
 @dataclass(frozen=True)

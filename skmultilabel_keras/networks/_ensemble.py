@@ -59,11 +59,6 @@ _register = keras.saving.register_keras_serializable("skmultilabel_keras")
 _HIDDEN_GAIN = 1 / math.sqrt(3)
 _OUTPUT_GAIN = 0.1
 
-# Losses of Keras' that look at all rows of a batch together.
-_OVER_ROWS = ("Dice", "Tversky")
-
-_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-
 
 def ensemble(
     meta: Mapping[str, Any],
@@ -414,7 +409,7 @@ class EnsembleModel(keras.Model):
         loss_of = super().compute_loss
         if len(y_pred.shape) == 2:
             return loss_of(x, y, y_pred, sample_weight, training)
-        if _is_mean_of_rows(self.loss):
+        if losses.is_mean_of_rows(self.loss):  # then a member may be a row
             rows = ops.reshape(y_pred, (-1, y_pred.shape[2]))
             y, weight = (_repeat(part, y_pred.shape[1]) for part in (y, sample_weight))
             return loss_of(x, y, rows, weight, training)
@@ -428,21 +423,6 @@ class EnsembleModel(keras.Model):
         if len(y_pred.shape) == 3:
             y_pred = self.outputs[0]._keras_history.operation.combine(y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-
-def _is_mean_of_rows(loss: Any) -> bool:
-    """Tell whether a loss looks at each row alone and takes the mean: then a member may be a row.
-
-    Of others, such as soft F1 or a function of the user's, that is not known.
-    """
-    kind = type(loss)
-    ours = kind in losses.LOSSES.values() and kind is not losses.SoftF1
-    known = ours or (
-        isinstance(loss, keras.losses.Loss)
-        and getattr(keras.losses, kind.__name__, None) is kind
-        and kind.__name__ not in _OVER_ROWS
-    )
-    return known and loss.reduction in _MEANS
 
 
 def _repeat(values: Any, times: int) -> Any:
