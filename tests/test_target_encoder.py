@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -970,7 +971,6 @@ def test_label_lists_hold_names_alone(method):
 
 
 def test_frames_that_are_not_pandas():
-    pl = pytest.importorskip("polars")
     encoder = TargetEncoder().fit(pl.DataFrame({"b": [1, 0], "a": [True, False]}))
 
     assert encoder.label_names_.tolist() == ["b", "a"]

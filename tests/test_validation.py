@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -456,7 +457,6 @@ def test_nearest_names(name, legal, message):
 
 
 def test_frames_that_are_not_pandas():
-    pl = pytest.importorskip("polars")
 
     np.testing.assert_array_equal(check(pl.DataFrame({"a": [1.0], "b": [2.0]})), [[1, 2]])
     with pytest.raises(ValueError, match="column 'b' holds text such as 'x'"):
