@@ -19,7 +19,7 @@ import numpy as np
 from scikeras._utils import unflatten_params
 
 from skmultilabel_keras import losses
-from skmultilabel_keras._compat import compile_arguments, is_plain
+from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._heads import Reading, resolve_reading
 from skmultilabel_keras._parameters import (
     check_names,
@@ -32,6 +32,7 @@ from skmultilabel_keras._parameters import (
     params_behind,
     takes_argument,
 )
+from skmultilabel_keras._tensorflow.specification import find_own_code
 
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
@@ -150,8 +151,10 @@ def compile_network(
         # A fit tells its loss of weights and missing labels, and the user's is to stay as it is.
         compiled_loss = copy.copy(compiled_loss)
         network.compile(**compile_arguments(network) | {"loss": compiled_loss})
-    if network.compiled and not _compiles_as_asked(model):
-        _check_nothing_dropped(params, takes_loss=compiled_loss is None)
+    # A network that was trained in place is compiled with what its pickle still asks for.
+    restored = meta.get("is_restored_", False)
+    if network.compiled and not restored and not _compiles_as_asked(model):
+        _check_nothing_dropped(params, network)
     if compiled_loss is None:
         given = params["loss"]
         loss = _Loss(loss_class(given), params_behind(params, "loss"), isinstance(given, str))
@@ -171,9 +174,10 @@ def compile_network(
         options["loss"] = loss.make(reading)
         if network.compiled:
             own = compile_arguments(network)
-            kinds = ("metrics", "weighted_metrics")
-            options |= {kind: own[kind] for kind in kinds if own.get(kind)}
+            for kind in ("metrics", "weighted_metrics"):
+                options[kind] = options.get(kind) or own.get(kind)
             options["optimizer"] = network.optimizer
+            options["run_eagerly"] = options["run_eagerly"] or network.run_eagerly
         for kind in ("metrics", "weighted_metrics"):
             if options.get(kind):
                 options[kind] = _fitting_metrics(options[kind], reading)
@@ -315,21 +319,23 @@ def weights_are_copies(network: keras.Model) -> bool:
     for metrics without weights, and for a loss that is not known to be a weighted mean.
     """
     loss = network.loss
+    layers = network._flatten_layers()
+    parts = [part for layer in layers for part in (layer, *getattr(layer, "operations", ()))]
     return (
-        is_plain(network)
-        and not any(map(_may_look_at_batches, network._flatten_layers()))
+        not find_own_code(network)
+        and not any(map(_may_look_at_batches, parts))
         and not compile_arguments(network).get("metrics")
         # The sums of soft F1 over the rows are weighted ones.
         and (losses.is_mean_of_rows(loss) or type(loss) is losses.SoftF1)
     )
 
 
-def _may_look_at_batches(layer: Any) -> bool:
-    known = type(layer).__module__.startswith(("keras.", "skmultilabel_keras."))
+def _may_look_at_batches(part: Any) -> bool:
     return (
-        not known
-        or isinstance(layer, keras.layers.BatchNormalization)
-        or getattr(layer, "activity_regularizer", None) is not None  # a mean without weights
+        not isinstance(part, keras.layers.Layer)  # one of keras.ops, which may go over rows
+        or isinstance(part, keras.layers.BatchNormalization)
+        or type(part).__name__ in ("CutMix", "MixUp")  # not all of Keras' versions have them
+        or getattr(part, "activity_regularizer", None) is not None  # which knows no weights
     )
 
 
@@ -370,11 +376,17 @@ def _compiles_as_asked(model: Any) -> bool:
     return not isinstance(model, keras.Model) and takes_argument(model, "compile_kwargs")
 
 
-def _check_nothing_dropped(params: Mapping[str, Any], *, takes_loss: bool) -> None:
-    """Raise where parameters would have no effect, as the network comes compiled."""
-    prefixes = ("optimizer__", "metrics__", "compile__", *(() if takes_loss else ("loss__",)))
-    dropped = [name for name in params if name.startswith(prefixes)]
-    dropped += ["run_eagerly"] if params["run_eagerly"] and not takes_loss else []
+def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> None:
+    """Raise where parameters would have no effect, as the network comes compiled.
+
+    One without a loss is compiled again, with its own optimizer and metrics.
+    """
+    whole = network.loss is not None
+    compiling = "compile__" if whole else "compile__weighted_metrics"
+    dropped = [name for name in params if name.startswith(("optimizer__", "metrics__", compiling))]
+    if whole:
+        dropped += _unlike(network.loss, params_behind(params, "loss"))
+        dropped += ["run_eagerly"] if params["run_eagerly"] and not network.run_eagerly else []
     dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
     dropped += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
     if dropped:
@@ -383,6 +395,17 @@ def _check_nothing_dropped(params: Mapping[str, Any], *, takes_loss: bool) -> No
             "Leave the model uncompiled, compile it in a function with what that gets as "
             "compile_kwargs, or leave the parameters out."
         )
+
+
+def _unlike(loss: Any, routed: Mapping[str, Any]) -> list[str]:
+    """Return the parameters of a loss that it was not made with."""
+    kind = type(loss)
+    if not (isinstance(loss, keras.losses.Loss) and set(routed) <= class_parameters(kind)):
+        return [f"loss__{name}" for name in routed]
+    asked, has = kind(**routed).get_config(), loss.get_config()
+    return [
+        f"loss__{name}" for name in routed if not np.array_equal(asked.get(name), has.get(name))
+    ]
 
 
 def _check_given_loss(given: Any, compiled: Any) -> None:
@@ -414,8 +437,10 @@ def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
         elif not isinstance(metric, keras.metrics.Metric):
             name = getattr(metric, "__name__", type(metric).__name__)
             metric = keras.metrics.MeanMetricWrapper(metric, name=name)
-    takes_probabilities = not getattr(metric, "from_logits", False)
-    if reading.from_logits and takes_probabilities:
+    if isinstance(metrics, str):
+        metric.name = metrics  # as Keras logs it
+    takes_logits = getattr(metric, "from_logits", getattr(metric, "_from_logits", False))
+    if reading.from_logits and not takes_logits:
         return OnProbabilities(metric, reading.head.activation)
     return metric
 

@@ -379,7 +379,7 @@ def metric_classes(metrics: Any) -> Any:
 
 def _named_metric(name: str) -> Any:
     try:
-        return keras.metrics.get(name)
+        return keras.metrics.get("accuracy" if name == "acc" else name)
     except ValueError as error:
         known = {*SCORER_NAMES, *(metric for metric in dir(keras.metrics) if metric[0] != "_")}
         raise ValueError(

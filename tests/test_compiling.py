@@ -1,11 +1,15 @@
 """What a network is compiled with means what it means in Keras, and is of one fit alone."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras._compiling import OnProbabilities
+from skmultilabel_keras._compiling import OnProbabilities, weights_are_copies
 from skmultilabel_keras.losses import is_mean_of_rows
 
 
@@ -29,48 +33,68 @@ def linear(ends_in=None, **hidden):
     return build
 
 
-def in_one_batch(X, Y, model, **parameters):
-    """Return the losses of two fits on a batch with copies, one of which may merge them."""
+def check_copies(X, Y, model, *, merged, **parameters):
+    """Check that copies in a batch count in the loss, and whether they become weights."""
     rows = np.r_[np.arange(10), np.zeros(30, dtype=int)]
     parameters |= {"epochs": 4, "batch_size": -1, "random_state": 0}
-    merged = KerasMultiLabelClassifier(model, **parameters).fit(X[rows], Y[rows])
+    clf = KerasMultiLabelClassifier(model, **parameters).fit(X[rows], Y[rows])
+    assert weights_are_copies(clf.model_) is merged
     # Keras' metrics have no weights, so rows stay as they are.
     counted = KerasMultiLabelClassifier(model, **parameters, metrics=["accuracy"])
-    return merged.history_["loss"], counted.fit(X[rows], Y[rows]).history_["loss"]
+    history = counted.fit(X[rows], Y[rows]).history_
+    np.testing.assert_allclose(clf.history_["loss"], history["loss"], rtol=1e-4)
 
 
 @pytest.mark.parametrize("loss", [None, "soft_f1", "zlpr", "focal"])
 def test_copies_of_rows_count_in_every_loss_on_logits(loss, multilabel_data):
-    merged, whole = in_one_batch(*multilabel_data, linear(), loss=loss)
-    np.testing.assert_allclose(merged, whole, rtol=1e-4)
+    check_copies(*multilabel_data, linear(), loss=loss, merged=True)
 
 
 @pytest.mark.parametrize(
-    "loss", ["dice", "tversky", keras.losses.Dice(), "mse", keras.losses.Huber]
+    ("loss", "merged"),
+    [
+        ("mse", True),
+        (keras.losses.Huber, True),
+        ("dice", False),
+        ("tversky", False),
+        (keras.losses.Dice(), False),
+    ],
 )
-def test_copies_of_rows_count_in_every_loss_on_probabilities(loss, multilabel_data):
-    merged, whole = in_one_batch(*multilabel_data, linear("sigmoid"), loss=loss)
-    np.testing.assert_allclose(merged, whole, rtol=1e-4)
+def test_copies_of_rows_count_in_every_loss_on_probabilities(loss, merged, multilabel_data):
+    check_copies(*multilabel_data, linear("sigmoid"), loss=loss, merged=merged)
 
 
 def test_copies_of_rows_count_where_activities_are_regularised(multilabel_data):
     model = linear(activation="relu", activity_regularizer="l2")
-    merged, whole = in_one_batch(*multilabel_data, model)
-    np.testing.assert_allclose(merged, whole, rtol=1e-4)
+    check_copies(*multilabel_data, model, merged=False)
+
+
+def centre(x):
+    return x - keras.ops.mean(x, axis=0, keepdims=True)
 
 
 class Centred(keras.layers.Layer):
     def call(self, inputs):
-        return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+        return centre(inputs)
 
 
-def test_copies_of_rows_count_where_a_layer_looks_at_the_batch(multilabel_data):
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda x: Centred()(x),
+        lambda x: keras.layers.Lambda(centre)(x),
+        lambda x: keras.layers.Activation(centre)(x),
+        lambda x: keras.layers.BatchNormalization()(x),
+        centre,
+    ],
+    ids=["layer", "Lambda", "activation", "BatchNormalization", "operations"],
+)
+def test_copies_of_rows_count_where_the_network_looks_at_the_batch(look, multilabel_data):
     def build(meta):
         inputs = keras.Input(meta["X_shape_"][1:])
-        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(Centred()(inputs)))
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(look(inputs)))
 
-    merged, whole = in_one_batch(*multilabel_data, build)
-    np.testing.assert_allclose(merged, whole, rtol=1e-4)
+    check_copies(*multilabel_data, build, merged=False)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +108,12 @@ def test_copies_of_rows_count_where_a_layer_looks_at_the_batch(multilabel_data):
         ("dice", False),
         (keras.losses.tversky, False),
         (keras.losses.Dice(), False),
+        (keras.losses.Circle(), False),
+        (keras.losses.SparseCategoricalCrossentropy(), True),
+        (keras.losses.SparseCategoricalCrossentropy(ignore_class=0), False),
+        (keras.losses.CosineSimilarity(), True),
+        (keras.losses.CosineSimilarity(axis=0), False),
+        (None, False),
         (lambda y, z: keras.ops.mean(y - z), False),
     ],
 )
@@ -112,6 +142,54 @@ def test_parameters_that_a_compiled_model_would_drop(parameters, named, multilab
         clf.fit(*multilabel_data)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"optimizer__learning_rate": 0.1}, "optimizer__learning_rate"),
+        ({"metrics": ["auc"]}, "metrics"),
+        ({"compile__weighted_metrics": ["auc"]}, "compile__weighted_metrics"),
+    ],
+)
+def test_parameters_that_a_model_with_an_optimizer_would_drop(parameters, named, multilabel_data):
+    clf = KerasMultiLabelClassifier(head(optimizer="adam"), **parameters)
+    with pytest.raises(ValueError, match=f"comes compiled, so {named} would have no effect"):
+        clf.fit(*multilabel_data)
+
+
+def test_a_model_with_an_optimizer_takes_what_belongs_to_its_loss(multilabel_data):
+    clf = KerasMultiLabelClassifier(
+        head(optimizer="sgd", run_eagerly=True), loss="focal", loss__gamma=1.0, epochs=1
+    ).fit(*multilabel_data)
+    assert clf.model_.loss.gamma == 1.0
+    assert clf.model_.run_eagerly
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"loss": "focal", "loss__gamma": 1.0}, {"run_eagerly": True}]
+)
+@pytest.mark.parametrize("options", [{}, {"optimizer": "sgd"}])
+def test_a_model_trained_in_place_may_be_copied(parameters, options, multilabel_data):
+    """It is compiled from then on, with what the parameters ask for."""
+    X, Y = multilabel_data
+    clf = KerasMultiLabelClassifier(
+        head(**options), warm_start=True, random_state=0, epochs=1, **parameters
+    ).fit(X, Y)
+    for copied in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf), clone(clf).fit(X, Y)):
+        assert copied.fit(X, Y).model_.loss.get_config() == clf.model_.loss.get_config()
+
+
+def test_metrics_of_a_function_and_of_the_estimator(multilabel_data):
+    def build(meta, compile_kwargs):
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)])
+        model.compile(optimizer=compile_kwargs["optimizer"], metrics=["mae"])
+        return model
+
+    own = KerasMultiLabelClassifier(build, epochs=1).fit(*multilabel_data)
+    assert set(own.history_) == {"loss", "mae"}
+    given = KerasMultiLabelClassifier(build, metrics=["mse"], epochs=1).fit(*multilabel_data)
+    assert set(given.history_) == {"loss", "mse"}
+
+
 @pytest.mark.parametrize("kind", ["metrics", "weighted_metrics"])
 def test_a_model_compiled_without_a_loss_keeps_its_metrics(kind, multilabel_data):
     """They are computed on probabilities, as those that the estimator is given."""
@@ -128,14 +206,21 @@ def test_a_model_compiled_without_a_loss_keeps_its_metrics(kind, multilabel_data
 # Metrics.
 
 
-def test_a_metric_that_takes_logits_gets_them(multilabel_data):
-    metrics = [
-        keras.metrics.BinaryCrossentropy(from_logits=True, name="of_logits"),
-        keras.metrics.BinaryCrossentropy(name="of_probabilities"),
-    ]
+@pytest.mark.parametrize("name", ["mae", "AUC", "accuracy", "acc", "mean_squared_error", "Recall"])
+def test_metrics_are_logged_by_the_names_that_they_are_given_by(name, multilabel_data):
+    X, Y = multilabel_data
+    model = head(optimizer="sgd", loss="mse", metrics=[name])
+    in_keras = model.fit(X, Y, epochs=1, verbose=0).history
+    clf = KerasMultiLabelClassifier("linear", metrics=[name], epochs=1, random_state=0).fit(X, Y)
+    assert set(clf.history_) == set(in_keras) == {"loss", name}
+
+
+@pytest.mark.parametrize("kind", [keras.metrics.BinaryCrossentropy, keras.metrics.AUC])
+def test_a_metric_that_takes_logits_gets_them(kind, multilabel_data):
+    metrics = [kind(from_logits=True, name="of_logits"), kind(name="of_probabilities")]
     clf = KerasMultiLabelClassifier("linear", metrics=metrics, epochs=2, random_state=0)
     history = clf.fit(*multilabel_data).history_
-    np.testing.assert_allclose(history["of_logits"], history["of_probabilities"], rtol=1e-4)
+    np.testing.assert_allclose(history["of_logits"], history["of_probabilities"], rtol=1e-3)
 
 
 def test_weighted_metrics_of_the_caller_stay_untouched(multilabel_data):

@@ -457,7 +457,6 @@ def test_nearest_names(name, legal, message):
 
 
 def test_frames_that_are_not_pandas():
-
     np.testing.assert_array_equal(check(pl.DataFrame({"a": [1.0], "b": [2.0]})), [[1, 2]])
     with pytest.raises(ValueError, match="column 'b' holds text such as 'x'"):
         check(pl.DataFrame({"a": [1.0], "b": ["x"]}))

@@ -10,7 +10,7 @@ that, and is traced for each fit.
 
 Keras' configurations are not all of it. They leave out some arguments of layers and losses, which
 variables are shared or frozen one by one, what ``adapt`` found, and functions that go by the name
-of one of Keras' own; :func:`_describe_network` and :func:`_find_own_code` look at the objects.
+of one of Keras' own; :func:`_describe_network` and :func:`find_own_code` look at the objects.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Specification:
 
 def specify_network(model: keras.Model) -> Specification:
     """Return the specification of a network's outputs."""
-    reason = _find_own_code(model)
+    reason = find_own_code(model)
     return Specification(None, reason) if reason else _freeze(lambda: _describe_network(model))
 
 
@@ -215,8 +215,11 @@ def _describe_training(model: keras.Model) -> list[Any]:
     return [config, arguments]
 
 
-def _find_own_code(model: keras.Model) -> str:
-    """Return the first part of a network that its user wrote, "" if there is none."""
+def find_own_code(model: keras.Model) -> str:
+    """Return the first part of a network that its user wrote, "" if there is none.
+
+    Parts that hold more than weights, and so may mean something else in each model, count too.
+    """
     if not is_plain(model):
         return f"the model is a {type(model).__name__}, with methods of its own"
     own = _find_own_attribute(model)

@@ -67,7 +67,7 @@ LOSSES: dict[str, type[LabelLoss]] = {
 }
 
 # Losses of Keras' that look at all rows of a batch together.
-_OVER_ROWS = ("dice", "tversky")
+_OVER_ROWS = ("circle", "dice", "tversky")
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
@@ -86,5 +86,12 @@ def is_mean_of_rows(loss: Any) -> bool:
     kind = type(loss) if isinstance(loss, keras.losses.Loss) else loss
     name = getattr(kind, "__name__", "")
     ours = kind in LOSSES.values() and kind is not SoftF1
-    of_keras = getattr(keras.losses, name, None) is kind and name.lower() not in _OVER_ROWS
+    settings = getattr(loss, "_fn_kwargs", {})
+    of_keras = (
+        bool(name)
+        and getattr(keras.losses, name, None) is kind
+        and name.lower() not in _OVER_ROWS
+        and settings.get("axis", -1) in (-1, 1)
+        and settings.get("ignore_class") is None  # divides by the rows that are left, unweighted
+    )
     return (ours or of_keras) and getattr(loss, "reduction", "mean") in _MEANS
