@@ -53,14 +53,16 @@ def average_ranks(values: np.ndarray, less_is_better: bool = False) -> np.ndarra
     return rankdata(values if less_is_better else -values, axis=1).mean(axis=0)
 
 
-def choose_ranked(finished: Mapping[str, set[str]]) -> tuple[list[str], list[str]]:
+def choose_ranked(
+    finished: Mapping[str, set[str]], share: float = LEAST_SHARE
+) -> tuple[list[str], list[str]]:
     """Return the peers that are ranked, and the sets on which they are.
 
-    ``finished`` holds the sets that each peer finished. Peers that finished most sets are
-    ranked, on the sets that all of these finished.
+    ``finished`` holds the sets that each peer finished. Peers that finished this share of all sets
+    are ranked, on the sets that all of these finished.
     """
     sets = set().union(*finished.values())
-    ranked = [peer for peer, done in finished.items() if len(done) >= LEAST_SHARE * len(sets) > 0]
+    ranked = [peer for peer, done in finished.items() if len(done) >= share * len(sets) > 0]
     common = set.intersection(*(finished[peer] for peer in ranked)) if ranked else set()
     return ranked, sorted(common)
 

@@ -22,6 +22,7 @@ from quality_cells import COSTS, OK, SCORES
 from quality_peers import PEERS
 from quality_ranks import (
     LEAST_SETS,
+    LEAST_SHARE,
     LEVEL,
     Ranking,
     average_ranks,
@@ -321,7 +322,9 @@ def list_sets(summary: Summary, purpose: str) -> list[str]:
     return [name for name in summary.data if DATA[name].purpose == purpose]
 
 
-def find_ranked(summary: Summary, purpose: str, column: Column) -> tuple[list[str], list[str]]:
+def find_ranked(
+    summary: Summary, purpose: str, column: Column, share: float = LEAST_SHARE
+) -> tuple[list[str], list[str]]:
     """Return the peers that are ranked by a column on the sets of a list, and these sets."""
     finished = {
         peer: {
@@ -332,12 +335,14 @@ def find_ranked(summary: Summary, purpose: str, column: Column) -> tuple[list[st
         for peer in summary.peers
         if PEERS[peer].ranked
     }
-    return choose_ranked(finished) if finished else ([], [])
+    return choose_ranked(finished, share) if finished else ([], [])
 
 
-def rank(summary: Summary, purpose: str, column: Column = LRAP) -> Ranking | None:
+def rank(
+    summary: Summary, purpose: str, column: Column = LRAP, share: float = LEAST_SHARE
+) -> Ranking | None:
     """Return the average ranks on the sets of a list; None where there is nothing to compare."""
-    peers, sets = find_ranked(summary, purpose, column)
+    peers, sets = find_ranked(summary, purpose, column, share)
     if len(peers) < 2 or not sets:
         return None
     values = np.array([[summary.mean(data, p, column.score) for p in peers] for data in sets])
@@ -353,8 +358,11 @@ def rank(summary: Summary, purpose: str, column: Column = LRAP) -> Ranking | Non
 
 def rank_enough(summary: Summary) -> list[Ranking]:
     """Return the rankings by LRAP over so many sets that a picture of them says something."""
-    rankings = [rank(summary, purpose) for purpose in (DEVELOPMENT, CONFIRMATION)]
-    return [ranking for ranking in rankings if ranking and ranking.n_sets >= LEAST_SETS]
+    found = []
+    for purpose in (DEVELOPMENT, CONFIRMATION):
+        rankings = [rank(summary, purpose, share=share) for share in (LEAST_SHARE, 1.0)]
+        found += [ranking for ranking in rankings if ranking and ranking.n_sets >= LEAST_SETS][:1]
+    return found
 
 
 def write_ranks(summary: Summary) -> str:
@@ -366,30 +374,43 @@ def write_ranks(summary: Summary) -> str:
 
 
 def _write_ranks(summary: Summary, purpose: str) -> str:
-    rankings = {column: rank(summary, purpose, column) for column in TABLE}
-    rankings = {column: ranking for column, ranking in rankings.items() if ranking}
-    if not rankings:
+    """Return the ranks of those that finished most sets, and of those that finished all."""
+    first = rank(summary, purpose)
+    if first is None:
         return ""
+    peers, sets = find_ranked(summary, purpose, LRAP)
+    texts = [
+        f"### {purpose.capitalize()} sets",
+        f"Average ranks, 1 is the best; LRAP over {', '.join(sets)}. {_write_difference(first)}"
+        + _write_left_out(summary, purpose, peers, sets),
+        _rank_table(summary, purpose, LEAST_SHARE),
+    ]
+    whole = rank(summary, purpose, share=1.0)
+    if whole and whole.n_sets > first.n_sets:
+        texts += [
+            f"The same for those that finished all {whole.n_sets} sets. {_write_difference(whole)}",
+            _rank_table(summary, purpose, 1.0),
+        ]
+    return "\n\n".join(texts)
+
+
+def _write_difference(ranking: Ranking) -> str:
+    return (
+        f"Two peers differ in LRAP at level {LEVEL} where their ranks are "
+        f"{ranking.critical_difference:.2f} apart."
+    )
+
+
+def _rank_table(summary: Summary, purpose: str, share: float) -> str:
+    rankings = {column: rank(summary, purpose, column, share) for column in TABLE}
+    rankings = {column: ranking for column, ranking in rankings.items() if ranking}
     titles = [PEERS[peer].title for peer in summary.peers]
     names = [n for n in titles if any(n in ranking.ranks for ranking in rankings.values())]
     columns = [_write_column_of_ranks(ranking, names) for ranking in rankings.values()]
-    first = next(iter(rankings))
-    peers, sets = find_ranked(summary, purpose, first)
-    return "\n\n".join(
-        [
-            f"### {purpose.capitalize()} sets",
-            f"Average ranks, 1 is the best; {first.title} over {', '.join(sets)}. Two peers differ "
-            f"in it at level {LEVEL} where their ranks are "
-            f"{rankings[first].critical_difference:.2f} apart."
-            + _write_left_out(summary, purpose, peers, sets),
-            format_table(
-                ["peer", *(column.title for column in rankings)],
-                [
-                    list(line)
-                    for line in zip([*names, "*sets*", "*Friedman's p*"], *columns, strict=True)
-                ],
-            ),
-        ]
+    heads = [*names, "*sets*", "*Friedman's p*"]
+    return format_table(
+        ["peer", *(column.title for column in rankings)],
+        [list(line) for line in zip(heads, *columns, strict=True)],
     )
 
 

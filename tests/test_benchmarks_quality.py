@@ -521,6 +521,23 @@ def test_sets_that_are_left_out_are_named(bench, made_up, make_row):
     assert "Left out, since some did not finish: delicious (mlrl-boomer)." in text
 
 
+def test_those_that_finished_all_sets_are_ranked_on_them_too(bench, made_up, make_row):
+    sets = ("corel5k", "rcv1sub1", "delicious")
+    rows = [
+        *made_up,
+        *(make_row(data, "prior", value=0.2) for data in sets[1:]),
+        *(make_row(data, "neighbours", value=0.3) for data in sets),
+        make_row("rcv1sub1", "boomer", value=0.4),
+    ]
+
+    text = bench.report.write_ranks(bench.report.Summary(rows))
+    most, whole = text.split("The same for those that finished all 3 sets.")
+
+    assert "| mlrl-boomer | **1.00** |" in most
+    assert "| KNeighbors | **1.00** |" in whole
+    assert "mlrl-boomer" not in whole
+
+
 def test_friedman_by_hand(bench):
     """Three columns in the same order on all of four rows: chi-square 8 of two degrees."""
     values = np.array([[1.0, 2, 3], [1, 2, 4], [0, 5, 6], [3, 4, 9]])
