@@ -381,14 +381,16 @@ def _write_ranks(summary: Summary, purpose: str) -> str:
     peers, sets = find_ranked(summary, purpose, LRAP)
     texts = [
         f"### {purpose.capitalize()} sets",
-        f"Average ranks, 1 is the best; LRAP over {', '.join(sets)}. {_write_critical_difference(first)}"
+        f"Average ranks, 1 is the best; LRAP over {', '.join(sets)}. "
+        + _write_critical_difference(first)
         + _write_left_out(summary, purpose, peers, sets),
         _rank_table(summary, purpose, LEAST_SHARE),
     ]
     whole = rank(summary, purpose, share=1.0)
     if whole and whole.n_sets > first.n_sets:
         texts += [
-            f"The same for those that finished all {whole.n_sets} sets. {_write_critical_difference(whole)}",
+            f"The same for those that finished all {whole.n_sets} sets. "
+            + _write_critical_difference(whole),
             _rank_table(summary, purpose, 1.0),
         ]
     return "\n\n".join(texts)
