@@ -14,12 +14,19 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from skmultilabel_keras._compat import compile_arguments, fresh_names
 from skmultilabel_keras._compiling import compile_like, compile_options
 from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
-from skmultilabel_keras.networks import LabelPrior, is_for_text, resolve_network
+from skmultilabel_keras.networks import (
+    FeatureScaler,
+    LabelPrior,
+    PiecewiseLinear,
+    is_for_text,
+    resolve_network,
+)
 
-_Layer = TypeVar("_Layer", bound=keras.layers.Layer)
+_Scaler = TypeVar("_Scaler", FeatureScaler, PiecewiseLinear)
 
 
 def resolve_model(model: Any) -> Any:
@@ -187,10 +194,34 @@ def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> Non
         variable.assign(value)
 
 
-def find_scalers(network: keras.Model, kind: type[_Layer]) -> list[_Layer]:
-    """Return the layers of a kind whose statistics are to be set from the training rows."""
+def note_network(network: keras.Model) -> Callable[[], None]:
+    """Return a function that puts a network, and what it is compiled with, back as it is now."""
+    compiled = compile_arguments(network) if network.compiled else None
+    if compiled is not None and not network.optimizer.built:
+        with fresh_names():
+            network.optimizer.build(network.trainable_variables)
+    variables = network_state(network)
+    values = [variable.numpy() for variable in variables]
+
+    def put_back() -> None:
+        if compiled is None:
+            network.compiled = False
+        elif compiled != compile_arguments(network):
+            network.compile(**compiled)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return put_back
+
+
+def find_scalers(network: keras.Model, kind: type[_Scaler], *, keep_set: bool) -> list[_Scaler]:
+    """Return the layers of a kind whose statistics are to be set from the training rows.
+
+    Those that have some are left out with ``keep_set``.
+    """
     layers = network._flatten_layers()
-    return [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
+    found = [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
+    return [layer for layer in found if not (keep_set and layer.is_set)]
 
 
 def find_priors(network: keras.Model, n_units: int) -> list[Any]:

@@ -8,6 +8,7 @@ parameters (``_parameters``, ``_routed_parameters``).
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,6 @@ from scikeras.wrappers import KerasClassifier
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import ClassifierTags, Tags
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skmultilabel_keras._building import (
@@ -28,12 +28,17 @@ from skmultilabel_keras._building import (
     find_priors,
     find_scalers,
     network_state,
+    note_network,
     resolve_model,
     set_network_state,
     split_network,
 )
-from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
-from skmultilabel_keras._compat import isolated_build
+from skmultilabel_keras._class_weight import (
+    label_shares,
+    resolve_class_weight,
+    resolve_label_weight,
+)
+from skmultilabel_keras._compat import isolated_build, released_after
 from skmultilabel_keras._compiling import (
     compile_network,
     inform_loss,
@@ -43,6 +48,7 @@ from skmultilabel_keras._compiling import (
 )
 from skmultilabel_keras._documents import check_documents, holds_texts
 from skmultilabel_keras._heads import Reading, count_units
+from skmultilabel_keras._keras_objects import packed, unpacked
 from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
 from skmultilabel_keras._parameters import (
     FIT_OPTIONS,
@@ -52,6 +58,7 @@ from skmultilabel_keras._parameters import (
     changed_parameters,
     check_model_parameters,
     check_routed_parameters,
+    check_thresholds,
     decision_rule_of,
     params_behind,
     resolve_seed,
@@ -66,19 +73,22 @@ from skmultilabel_keras._target_encoder import (
     has_missing,
     require_known_labels,
 )
-from skmultilabel_keras._targets import read_targets
+from skmultilabel_keras._targets import read_classes, read_targets, require_same_classes
 from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
 from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hooks, train
-from skmultilabel_keras._validation import check_features, check_sample_weight
+from skmultilabel_keras._validation import check_features, check_sample_weight, in_order_of_labels
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
 from skmultilabel_keras.networks import BackboneInput, FeatureScaler, PiecewiseLinear, is_for_text
 
 # Share of the rows that early stopping watches where no share is given, as in scikit-learn.
 _EARLY_STOPPING_SPLIT = 0.1
+
+# The parameter that may change between fits that go on, from one number to another.
+_RATE = "optimizer__learning_rate"
 
 # SciKeras' names of what targets are, for model functions written for it.
 _TARGET_TYPES = {
@@ -236,6 +246,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     _built_with: dict[str, Any]
     _recipe: dict[str, Any]
     _label_prior: np.ndarray | None
+    _own_label_weight: np.ndarray | None
+    _preparation: Any
+    label_names_: np.ndarray
     decision_rule_: DecisionRule | None
 
     def __init__(
@@ -319,15 +332,18 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         network = state.pop("_network", None)
         if network is not None:
             state["_variables"] = [variable.numpy() for variable in network_state(network)]
-        return state
+        return packed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         prepare_process()
+        state = unpacked(state)
         values = state.pop("_variables", None)
         super().__setstate__(state)
         if values is not None:
             self._make_network(in_place=False, is_restored_=True, vocabulary_=self._vocabulary)
             set_network_state(self._network, values)
+            if self._told_loss:
+                inform_loss(self._network, self._reading.n_units, **self._told_loss)
 
     # Fitting.
 
@@ -479,15 +495,14 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         before = dict(vars(self))
         in_place = self.model if self.warm_start and isinstance(self.model, keras.Model) else None
         network = self._network if go_on else in_place
-        variables = [] if network is None else network_state(network)
-        values = [variable.numpy() for variable in variables]
+        put_back = None if network is None else note_network(network)
         try:
             yield
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+            if put_back is not None:
+                put_back()
             raise
 
     def _check_parameters(self, call: Mapping[str, Any], *, go_on: bool) -> dict[str, Any]:
@@ -506,8 +521,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _check_goes_on(self, params: Mapping[str, Any]) -> None:
         """Raise where parameters changed that a network which goes on cannot take over."""
         changed = changed_parameters(self._built_with, params)
-        if changed == ["optimizer__learning_rate"]:
-            self._network.optimizer.learning_rate = params["optimizer__learning_rate"]
+        rates = [given.get(_RATE, 0.0) for given in (self._built_with, params)]
+        if changed == [_RATE] and all(isinstance(rate, numbers.Real) for rate in rates):
+            self._network.optimizer.learning_rate = params[_RATE]
             self._built_with = dict(params)
         elif changed:
             raise ValueError(
@@ -523,7 +539,14 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return resolve_model(params["model"])
 
     def _read_rows(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        classes: Any = None,
+        for_training: bool = True,
     ) -> Rows:
         """Check features, targets and weights, and learn what the targets are on ``reset``."""
         if y is None:
@@ -532,9 +555,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._text_input = self._reads_text(X)
         X = self._read_features(X, reset=reset, min_samples=1)
         check_consistent_length(X, y)
+        if classes is not None:
+            classes = read_classes(classes, y)
+            if not (reset or classes is None):
+                require_same_classes(classes, self.label_names_)
         if reset:
-            if classes is not None and np.ndim(y) == 2 and set(np.ravel(classes)) <= {0, 1}:
-                classes = None  # the values of an indicator, as scikit-learn's tools pass them
             declared = self.label_names if classes is None else classes
             encoder = TargetEncoder(label_names=declared, exclusive=self.exclusive)
             self.target_encoder_ = encoder.fit(y)
@@ -542,9 +567,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._sparse_input = sparse.issparse(X)
         encoded = self.target_encoder_.transform(y)
         independent = self._targets() == "independent"
-        n_labels = self.target_encoder_.n_labels_ if independent else None
-        weight = check_sample_weight(sample_weight, X.shape[0], n_labels)
+        names = self.target_encoder_.label_names_
+        if independent:
+            sample_weight = in_order_of_labels("sample_weight", sample_weight, names)
+        weight = check_sample_weight(sample_weight, X.shape[0], len(names) if independent else None)
         if self.class_weight is not None and not independent:
+            if for_training:
+                self._weight_of_classes = resolve_class_weight(
+                    self.class_weight, encoded, names, weight
+                )
             weight = self._weigh_classes(encoded, weight)
         if weight is None:
             return Rows(X, encoded, None, np.arange(X.shape[0]))
@@ -569,23 +600,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     def _weigh_classes(self, encoded: Any, weight: np.ndarray | None) -> np.ndarray:
         """Return weights of rows that hold those of their classes."""
-        encoder = self.target_encoder_
-        if encoder.meaning_ == "indicator":
-            by_class = (
-                encoded @ resolve_label_weight(self.class_weight, encoded, encoder.label_names_)[1]
-            )
-            return by_class if weight is None else weight * by_class
-        if not isinstance(self.class_weight, (str, Mapping)):
+        by_class = self._weight_of_classes
+        by_row = encoded @ by_class if encoded.ndim == 2 else by_class[encoded]
+        weight = by_row if weight is None else weight * by_row
+        if not weight.any():
             raise ValueError(
-                "class_weight must be a dict or 'balanced' for 1-D classes; got "
+                "class_weight must leave a weight above zero for some row; got "
                 f"{self.class_weight!r}."
-            )
-        by_class = compute_sample_weight(self.class_weight, encoder.label_names_[encoded])
-        weight = by_class if weight is None else weight * by_class
-        if (by_class < 0).any() or not weight.any():
-            raise ValueError(
-                "class_weight must hold no negative weight, and one above zero for a class in y; "
-                f"got {self.class_weight!r}."
             )
         return weight
 
@@ -599,8 +620,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                     f"{self.class_weight!r}. Leave out one of them."
                 )
             names = self.target_encoder_.label_names_
-            known = rows.known_targets()
-            self._label_weight = resolve_label_weight(self.class_weight, known, names)
+            self._label_weight = resolve_label_weight(
+                self.class_weight, rows.known_targets(), names, rows.known_weight()
+            )
         self.decision_rule_ = self._learn_rule(rows)
 
     def _learn_rule(self, rows: Rows) -> DecisionRule | None:
@@ -613,8 +635,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 "decision_rule must be None for classes that exclude each other, of which the most "
                 f"probable one is predicted; got {self.decision_rule!r}."
             )
-        rule = clone(decision_rule_of(self.decision_rule)).set_params(**routed)
-        return rule.fit(rows.known_targets())
+        names = self.target_encoder_.label_names_
+        given = in_order_of_labels("decision_rule", self.decision_rule, names)
+        rule = clone(decision_rule_of(given)).set_params(**routed).fit(rows.known_targets())
+        check_thresholds(rule)
+        return rule
 
     def _decide(self, outputs: np.ndarray) -> np.ndarray:
         """Return a boolean indicator, or the codes of classes; may overwrite the outputs."""
@@ -625,22 +650,21 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _inform_loss(self, rows: Rows, validation: Rows | None) -> None:
         """Tell the loss what it has to know of the labels: weights, shares, missing ones."""
         if self._label_prior is None and needs_prior(self._network.loss):
-            self._label_prior = label_shares(rows.known_targets())
+            self._label_prior = label_shares(rows.known_targets(), rows.known_weight())
         parts = [rows] if validation is None else [rows, validation]
-        inform_loss(
-            self._network,
-            self._reading.n_units,
-            label_weight=self._own_label_weight
-            if self._label_weight is None
-            else self._label_weight,
-            label_prior=self._label_prior,
-            lacks_labels=any(has_missing(part.y) for part in parts),
-            weighs_entries=any(part.weighs_entries for part in parts),
-        )
+        own = self._own_label_weight
+        self._told_loss: dict[str, Any] = {
+            "label_weight": own if self._label_weight is None else self._label_weight,
+            "label_prior": self._label_prior,
+            "lacks_labels": any(has_missing(part.y) for part in parts),
+            "weighs_entries": any(part.weighs_entries for part in parts),
+        }
+        inform_loss(self._network, self._reading.n_units, **self._told_loss)
 
     def _build(self, rows: Rows, options: Mapping[str, Any]) -> None:
         """Build and compile a fresh network, from the seed and, for texts, their words."""
         self._label_prior = None
+        self._told_loss = {}
         encoder = self.target_encoder_
         self._seed = resolve_seed(self.random_state)
         self.n_labels_ = encoder.n_labels_
@@ -652,7 +676,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         asked = self._built_with | {name: options[name] for name in ("epochs", "batch_size")}
         meta = self._get_metadata() | {"n_rows_": len(rows)}
         if model == AUTO:
-            shares = label_shares(rows.known_targets()) if indicator else 1 / self.n_labels_
+            shares: Any = 1 / self.n_labels_
+            if indicator:
+                shares = label_shares(rows.known_targets(), rows.known_weight())
             meta["label_share_"] = float(np.mean(shares))
         self._recipe = choose_recipe(asked, model, meta)
         self.recipe_ = what_is_open(asked, self._recipe)
@@ -735,6 +761,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 )
             return rows, None
         train_rows, validation = split_validation(rows.y[rows.index], share, self._seed)
+        _require_something_known(rows.select(validation), "validation_split must leave")
         return rows.select(train_rows), rows.select(validation).with_mean_weight_one()
 
     def _train(
@@ -777,9 +804,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             shown=self._network,
             **{name: options[name] for name in _PLANNED if name in options},
         )
-        logs, self.engine_ = train(
-            part.functions.model, part.rows.with_mean_weight_one(), part.validation, plan
-        )
+        with released_after(callbacks):
+            logs, self.engine_ = train(
+                part.functions.model, part.rows.with_mean_weight_one(), part.validation, plan
+            )
         before = self.history_ if keep_history else {}
         names = [*before, *(name for name in logs if name not in before)]
         self.history_ = {name: [*before.get(name, []), *logs.get(name, [])] for name in names}
@@ -833,18 +861,21 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 f"got {type(data).__name__}."
             )
         X, y, weight = data if len(data) == 3 else (*data, None)
-        rows = self._read_rows(X, y, weight, reset=False)
+        rows = self._read_rows(X, y, weight, reset=False, for_training=False)
+        _require_something_known(rows, "validation_data must hold")
         y = self._reading.encode(rows.y, self.n_labels_)
         rows = replace(rows, X=self._prepare(rows.X), y=y)
         return rows.with_mean_weight_one()
 
     def _set_scalers(self, rows: Rows) -> None:
-        scalers = find_scalers(self._network, FeatureScaler)
+        """Set what inputs are standardised by; a model that was passed keeps what it has."""
+        keep_set = isinstance(self._resolved_model(self._built_with), keras.Model)
+        scalers = find_scalers(self._network, FeatureScaler, keep_set=keep_set)
         if scalers:
-            statistics = feature_statistics(rows)
+            statistics = feature_statistics(rows, vars(self).get("feature_names_in_"))
             for scaler in scalers:
                 scaler.set_statistics(*statistics)
-        for encoder in find_scalers(self._network, PiecewiseLinear):
+        for encoder in find_scalers(self._network, PiecewiseLinear, keep_set=keep_set):
             encoder.set_edges(bin_edges(rows, encoder.n_bins))
 
     def _set_priors(self, rows: Rows) -> None:
@@ -961,6 +992,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         float
         """
         outputs = self._outputs(X, {})
+        sample_weight = check_sample_weight(sample_weight, len(outputs))
         y_true, y_pred = self.target_encoder_.pair(y, self._decide(outputs))
         options = params_behind(self.get_params(), "score")
         return self.scorer(y_true, y_pred, sample_weight=sample_weight, **options)
@@ -970,14 +1002,16 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
         options, callbacks = self._prediction_options(call)
-        return predict_outputs(
-            self._functions,
-            self._prepare(self._read_features(X, reset=False)),
-            self._reading.n_units,
-            batch_size=options.get("batch_size"),
-            callbacks=callbacks,
-            verbose=options.get("verbose", self.verbose),
-        )
+        X = self._prepare(self._read_features(X, reset=False))
+        with released_after(callbacks):
+            return predict_outputs(
+                self._functions,
+                X,
+                self._reading.n_units,
+                batch_size=options.get("batch_size"),
+                callbacks=callbacks,
+                verbose=options.get("verbose", self.verbose),
+            )
 
     def _prediction_options(
         self, call: Mapping[str, Any]
@@ -989,6 +1023,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if "callbacks" in call:
             return options, resolve_callbacks(call, "callbacks")
         return options, resolve_callbacks(params, "callbacks", "predict__callbacks")
+
+
+def _require_something_known(rows: Rows, must: str) -> None:
+    """Raise for validation rows of which no label is known, whose loss would be 0."""
+    if has_missing(rows.y) and np.isnan(rows.known_targets()).all():
+        raise ValueError(
+            f"{must} a label that is known, of a weight above zero; all of the {len(rows)} rows "
+            "for validation have NaN only."
+        )
 
 
 _PLANNED = ("shuffle", "verbose", "steps_per_epoch", "validation_steps", "validation_freq")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ __all__ = [
     "fresh_names",
     "isolated_build",
     "last_operation",
+    "released_after",
     "take_rows",
     "validate_parameter_constraints",
 ]
@@ -77,6 +78,19 @@ def isolated_build(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+@contextmanager
+def released_after(callbacks: Iterable[Any]) -> Iterator[None]:
+    """Take the model that Keras gives to callbacks from them after the block.
+
+    They are parameters of an estimator, which is copied and pickled with its parameters.
+    """
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback._model = None
 
 
 def compile_arguments(model: Any) -> dict[str, Any]:

@@ -8,9 +8,8 @@ fit (``_heads``).
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +20,11 @@ from scikeras._utils import unflatten_params
 from skmultilabel_keras import losses
 from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._heads import Reading, resolve_reading
+from skmultilabel_keras._keras_objects import renewed
 from skmultilabel_keras._parameters import (
     check_names,
     class_parameters,
+    in_list,
     keras_metrics,
     loss_class,
     loss_name,
@@ -82,6 +83,9 @@ class OnProbabilities(keras.metrics.Metric):
         return cls(**{**config, "metric": metric})
 
 
+_KINDS_OF_METRICS = ("metrics", "weighted_metrics")
+
+
 def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments for ``keras.Model.compile``, with every object made anew.
 
@@ -92,35 +96,40 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     options.setdefault("run_eagerly", params["run_eagerly"])
     # Keras would choose XLA, which slows small networks on a CPU down; it can be asked for.
     options.setdefault("jit_compile", False)
-    optimizer = params["optimizer"]
-    if isinstance(optimizer, keras.optimizers.Optimizer):
-        options["optimizer"] = _renewed(optimizer)
-    else:
-        routed = params_behind(params, "optimizer")
-        options["optimizer"] = unflatten_params(optimizer_class(optimizer), routed)
+    options["optimizer"] = _asked_optimizer(params)
     loss, routed = params["loss"], params_behind(params, "loss")
     kind = loss_class(loss)
     asked = (routed and loss is not None) or kind in losses.LOSSES.values()
-    options["loss"] = unflatten_params(kind, routed) if asked else copy.copy(loss)
-    metrics = options["metrics"] = keras_metrics(params["metrics"])
-    if metrics is not None:
-        listed = metrics if isinstance(metrics, (list, tuple, Mapping)) else [metrics]
-        routed = params_behind(params, "metrics")
-        options["metrics"] = _renewed_metrics(
-            unflatten_params(metric_classes(listed), routed) if routed else listed
-        )
-    if options.get("weighted_metrics"):
-        options["weighted_metrics"] = _renewed_metrics(options["weighted_metrics"])
-    return options
+    options["loss"] = unflatten_params(kind, routed) if asked else renewed(loss)
+    return options | _asked_metrics(params)
+
+
+def _asked_optimizer(params: Mapping[str, Any]) -> Any:
+    """Return the optimizer that the parameters describe, made anew."""
+    optimizer = params["optimizer"]
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        return renewed(optimizer)
+    return unflatten_params(optimizer_class(optimizer), params_behind(params, "optimizer"))
+
+
+def _asked_metrics(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Keras' metrics that the parameters name, by the kinds of ``keras.Model.compile``."""
+    metrics, routed = in_list(params["metrics"]), params_behind(params, "metrics")
+    if routed:  # before scores are left out: positions are those in the user's list
+        metrics = unflatten_params(metric_classes(metrics), routed)
+    asked = {"metrics": keras_metrics(metrics)}
+    if params.get("compile__weighted_metrics"):
+        asked["weighted_metrics"] = params["compile__weighted_metrics"]
+    return renewed(asked)
 
 
 def compile_like(network: keras.Model, model: keras.Model) -> None:
     """Compile a network like another one, with objects of its own."""
     options = compile_arguments(model)
-    options["optimizer"] = _renewed(model.optimizer)
-    options["loss"] = copy.copy(options["loss"])
-    for kind in ("metrics", "weighted_metrics"):
-        options[kind] = _renewed_metrics(options.get(kind))
+    options["optimizer"] = renewed(model.optimizer)
+    options["loss"] = renewed(options["loss"])
+    for kind in _KINDS_OF_METRICS:
+        options[kind] = renewed(options.get(kind))
     network.compile(**options)
 
 
@@ -149,7 +158,7 @@ def compile_network(
     compiled_loss = network.loss if network.compiled else None
     if isinstance(compiled_loss, losses.LabelLoss):
         # A fit tells its loss of weights and missing labels, and the user's is to stay as it is.
-        compiled_loss = copy.copy(compiled_loss)
+        compiled_loss = renewed(compiled_loss)
         network.compile(**compile_arguments(network) | {"loss": compiled_loss})
     # A network that was trained in place is compiled with what its pickle still asks for.
     restored = meta.get("is_restored_", False)
@@ -174,14 +183,23 @@ def compile_network(
         options["loss"] = loss.make(reading)
         if network.compiled:
             own = compile_arguments(network)
-            for kind in ("metrics", "weighted_metrics"):
+            for kind in _KINDS_OF_METRICS:
                 options[kind] = options.get(kind) or own.get(kind)
             options["optimizer"] = network.optimizer
             options["run_eagerly"] = options["run_eagerly"] or network.run_eagerly
-        for kind in ("metrics", "weighted_metrics"):
+        for kind in _KINDS_OF_METRICS:
             if options.get(kind):
                 options[kind] = _fitting_metrics(options[kind], reading)
         network.compile(**options)
+    elif _compiles_as_asked(model):
+        own, asked = compile_arguments(network), _asked_metrics(params)
+        fitting = {
+            kind: _fitting_metrics(own[kind], reading, only=keras.tree.flatten(given))
+            for kind, given in asked.items()
+            if given and own.get(kind)
+        }
+        if fitting:
+            network.compile(**own | fitting)
     return reading
 
 
@@ -207,12 +225,21 @@ class _Loss:
         return self.routed.get("from_logits")
 
     def make(self, reading: Reading) -> Any:
-        """Return the loss for a network whose outputs are read so."""
+        """Return the loss for a network whose outputs are read so, which gives one number."""
+        loss = self._make(reading)
+        if getattr(loss, "reduction", "sum") in (None, "none"):
+            raise ValueError(
+                "loss__reduction must be 'sum_over_batch_size' or 'sum', as training goes by one "
+                f"number; got {loss.reduction!r}."
+            )
+        return loss
+
+    def _make(self, reading: Reading) -> Any:
         target = loss_class(reading.head.loss) if self.target is None else self.target
         if self.target is None or self.by_name:
             target = self._faster(target, reading)
         if isinstance(target, keras.losses.Loss):
-            return copy.copy(target)  # of this fit alone, as everything that it trains with
+            return renewed(target)  # of this fit alone, as everything that it trains with
         if not inspect.isclass(target):
             return target
         check_names("loss__", self.routed, target)
@@ -381,14 +408,16 @@ def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> N
 
     One without a loss is compiled again, with its own optimizer and metrics.
     """
-    whole = network.loss is not None
-    compiling = "compile__" if whole else "compile__weighted_metrics"
-    dropped = [name for name in params if name.startswith(("optimizer__", "metrics__", compiling))]
-    if whole:
+    dropped = _unlike_metrics(network, params)
+    if network.loss is not None:
+        others = set(params_behind(params, "compile")) - {"weighted_metrics"}
+        dropped += [f"compile__{name}" for name in others]
         dropped += _unlike(network.loss, params_behind(params, "loss"))
         dropped += ["run_eagerly"] if params["run_eagerly"] and not network.run_eagerly else []
-    dropped += ["metrics"] if keras_metrics(params["metrics"]) is not None else []
-    dropped += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
+    optimizer = [name for name in params if name.startswith("optimizer__")]
+    optimizer += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
+    if optimizer and not _is_alike(_asked_optimizer(params), network.optimizer):
+        dropped += optimizer
     if dropped:
         raise ValueError(
             f"The model comes compiled, so {', '.join(sorted(dropped))} would have no effect. "
@@ -408,6 +437,40 @@ def _unlike(loss: Any, routed: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _unlike_metrics(network: keras.Model, params: Mapping[str, Any]) -> list[str]:
+    """Return the parameters that name metrics which a network is not compiled with."""
+    compiled = compile_arguments(network)
+    found = []
+    for kind, asked in _asked_metrics(params).items():
+        have = keras.tree.flatten(compiled.get(kind))
+        if asked is None or all(
+            any(_is_asked(has, item) for has in have) for item in keras.tree.flatten(asked)
+        ):
+            continue
+        if kind == "metrics":
+            found += ["metrics", *(name for name in params if name.startswith("metrics__"))]
+        else:
+            found.append(f"compile__{kind}")
+    return found
+
+
+def _is_asked(metric: Any, asked: Any) -> bool:
+    """Tell whether a compiled metric is the one that was asked for: an object, a class, a name."""
+    if isinstance(metric, OnProbabilities):
+        metric = metric.metric
+    if isinstance(asked, keras.metrics.Metric):
+        return _is_alike(metric, asked)
+    name = asked if isinstance(asked, str) else getattr(asked, "__name__", None)
+    named = isinstance(metric, keras.metrics.Metric) and metric.name == name
+    return metric is asked or metric == asked or named or type(metric) is asked
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Tell whether two objects of Keras are of one class and configuration."""
+    # As text: arrays in configurations would be compared entry by entry.
+    return type(one) is type(other) and str(one.get_config()) == str(other.get_config())
+
+
 def _check_given_loss(given: Any, compiled: Any) -> None:
     """Raise where the estimator's loss would be dropped for that of a compiled network."""
     if given is not None and loss_name(given) != loss_name(compiled):
@@ -423,11 +486,14 @@ def _defaults_of_name(loss: Any) -> dict[str, Any]:
     return {"from_logits": False} if by_name else {}
 
 
-def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
+def _fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None = None) -> Any:
+    """Return metrics, or those among them that are in ``only``, for a network's outputs."""
     if isinstance(metrics, Mapping):
-        return {key: _fitting_metrics(value, reading) for key, value in metrics.items()}
+        return {key: _fitting_metrics(value, reading, only) for key, value in metrics.items()}
     if isinstance(metrics, (list, tuple)):
-        return [_fitting_metrics(value, reading) for value in metrics]
+        return [_fitting_metrics(value, reading, only) for value in metrics]
+    if only is not None and not any(_is_asked(metrics, asked) for asked in only):
+        return metrics
     if metrics in ("acc", "accuracy"):
         metric = getattr(keras.metrics, reading.head.accuracy)(name=metrics)
     else:
@@ -443,16 +509,3 @@ def _fitting_metrics(metrics: Any, reading: Reading) -> Any:
     if reading.from_logits and not takes_logits:
         return OnProbabilities(metric, reading.head.activation)
     return metric
-
-
-def _renewed(item: Any) -> Any:
-    """Return a fresh object of the same configuration: what a fit changes is never shared."""
-    return type(item).from_config(item.get_config())
-
-
-def _renewed_metrics(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping):
-        return {key: _renewed_metrics(value) for key, value in metrics.items()}
-    if isinstance(metrics, (list, tuple)):
-        return [_renewed_metrics(value) for value in metrics]
-    return _renewed(metrics) if isinstance(metrics, keras.metrics.Metric) else metrics

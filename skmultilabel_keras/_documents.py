@@ -8,6 +8,7 @@ Does not own: words (``_tensorflow.words``), vocabularies and networks (``networ
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -69,7 +70,7 @@ def holds_texts(X: Any) -> bool:
     >>> holds_texts(["a text", "another"]), holds_texts([["a", "b"]]), holds_texts([0.5])
     (True, False, False)
     """
-    one_d = X.ndim == 1 if hasattr(X, "ndim") else isinstance(X, (list, tuple))
+    one_d = len(X.shape) == 1 if hasattr(X, "shape") else isinstance(X, (list, tuple))
     if not one_d or sparse.issparse(X):
         return False
     return any(isinstance(value, str) for value in islice(X, _LOOKED_AT))
@@ -180,9 +181,11 @@ def _is_encodable(text: str) -> bool:
 
 @contextmanager
 def _open_text(path: Any) -> Iterator[TextIO]:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"model__vectors must be the path of a text file; got {path!r}.")
     opener: Any = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8", newline="\n") as file:
+        with opener(path, "rt", encoding="utf-8-sig", newline="\n") as file:
             yield file
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ValueError(

@@ -93,7 +93,12 @@ _COMPILE_OPTIONS = frozenset(
     for name in inspect.signature(keras.Model.compile).parameters
     if name not in ("self", "optimizer", "loss", "metrics", "steps_per_execution")
 )
-_SCORE_OPTIONS = frozenset(inspect.signature(accuracy_score).parameters) - {"y_true", "y_pred"}
+# Those that no call of ``score`` gives.
+_SCORE_OPTIONS = frozenset(inspect.signature(accuracy_score).parameters) - {
+    "y_true",
+    "y_pred",
+    "sample_weight",
+}
 
 PREFIXES = (
     "model",
@@ -307,14 +312,24 @@ def optimizer_class(optimizer: Any) -> Any:
 
 @lru_cache
 def _optimizer_of_name(name: str) -> Any:
-    name = "adam" if name == "auto" else name
     with fresh_names():  # Keras makes an object, whose name must not count
-        return type(keras.optimizers.get(name))
+        return type(_named("optimizer", keras.optimizers, "adam" if name == "auto" else name))
 
 
 def decision_rule_of(value: Any) -> DecisionRule:
     """Return the rule that a value of ``decision_rule`` stands for: a threshold for None."""
     return Threshold() if value is None else resolve_decision_rule(value)
+
+
+def check_thresholds(rule: DecisionRule) -> None:
+    """Raise for thresholds that all probabilities or none would pass, infinity apart."""
+    thresholds = np.ravel(rule.threshold) if isinstance(rule, Threshold) else np.empty(0)
+    wrong = thresholds[np.isfinite(thresholds) & ((thresholds < 0) | (thresholds > 1))]
+    if wrong.size:
+        raise ValueError(
+            "decision_rule must hold thresholds of probabilities, between 0 and 1, or infinity for "
+            f"a label that is never predicted; got {wrong[0]:g}."
+        )
 
 
 def loss_class(loss: Any) -> Any:
@@ -324,7 +339,7 @@ def loss_class(loss: Any) -> Any:
     """
     if isinstance(loss, str) and loss in _OWN_LOSSES:
         return _OWN_LOSSES[loss]
-    found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    found = _named("loss", keras.losses, loss, LOSSES) if isinstance(loss, str) else loss
     if isinstance(loss, str) and isinstance(found, keras.losses.Loss):
         return type(found)
     name = getattr(found, "__name__", "")
@@ -365,10 +380,14 @@ def keras_metrics(metrics: Any) -> Any:
 
 
 def metric_classes(metrics: Any) -> Any:
-    """Return metrics with the names of Keras' classes replaced by the classes."""
+    """Return metrics with the names of Keras' classes replaced by the classes, scores as names."""
+    if score_recipe(metrics) is not None:
+        return metrics
     if isinstance(metrics, str):
         with fresh_names():  # Keras makes an object, whose name must not count
-            found = _named_metric(metrics)
+            name = "accuracy" if metrics == "acc" else metrics
+            scores = [*SCORER_NAMES, *(score.removeprefix("neg_") for score in SCORER_NAMES)]
+            found = _named("metrics", keras.metrics, name, scores)
         return type(found) if isinstance(found, keras.metrics.Metric) else found
     if isinstance(metrics, Mapping):
         return {key: metric_classes(value) for key, value in metrics.items()}
@@ -377,18 +396,26 @@ def metric_classes(metrics: Any) -> Any:
     return metrics
 
 
-def _named_metric(name: str) -> Any:
+def _named(parameter: str, module: Any, name: str, ours: Iterable[str] = ()) -> Any:
+    """Return what a module of Keras has under a name.
+
+    Raises
+    ------
+    ValueError
+        With the nearest names, of ``ours`` too.
+    """
     try:
-        return keras.metrics.get("accuracy" if name == "acc" else name)
+        return module.get(name)
     except ValueError as error:
-        known = {*SCORER_NAMES, *(metric for metric in dir(keras.metrics) if metric[0] != "_")}
+        known = {*ours, *(item for item in dir(module) if item[0] != "_")}
+        also = " or of this package" if ours else ""
         raise ValueError(
-            f"metrics holds {name!r}, which is neither a metric of Keras nor one of "
-            f"skmultilabel_keras.metrics. {nearest_names(name, known)}"
+            f"{parameter}: there is no {name!r} in {module.__name__}{also}. "
+            f"{nearest_names(name, known)}"
         ) from error
 
 
-def _in_list(metrics: Any) -> Any:
+def in_list(metrics: Any) -> Any:
     """Return a single metric as the list that it is compiled as."""
     single = metrics is not None and not isinstance(metrics, (list, tuple, Mapping))
     return [metrics] if single else metrics
@@ -397,7 +424,7 @@ def _in_list(metrics: Any) -> Any:
 _RESOLVERS: dict[str, Callable[[Any], Any]] = {
     "optimizer": optimizer_class,
     "loss": loss_class,
-    "metrics": lambda metrics: metric_classes(_in_list(keras_metrics(metrics))),
+    "metrics": lambda metrics: metric_classes(in_list(metrics)),
     "callbacks": lambda callbacks: callbacks,
 }
 

@@ -15,7 +15,8 @@ from typing import Any, Self
 import keras
 from sklearn.base import BaseEstimator, clone
 
-from skmultilabel_keras._parameters import check_parameter_names
+from skmultilabel_keras._keras_objects import packed, unpacked
+from skmultilabel_keras._parameters import PREFIXES, check_parameter_names
 
 # Parameters that say what a network is built from, the one that wins first.
 _BUILDS = ("build_fn", "model")
@@ -98,7 +99,9 @@ class RoutedParameters:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in vars(self).get("_routed_params", {}):
+        prefix, _, rest = name.partition("__")
+        is_new = rest and prefix in PREFIXES and name not in self._get_param_names()
+        if is_new or name in vars(self).get("_routed_params", {}):
             self.set_params(**{name: value})
         else:
             super().__setattr__(name, value)
@@ -117,7 +120,7 @@ class RoutedParameters:
         # A Keras model is copied by each fit; copying it for each clone too would be for nothing.
         shared = () if self.warm_start else (keras.Model,)
         params = {
-            name: value if isinstance(value, shared) else clone(value, safe=False)
+            name: value if isinstance(value, shared) else unpacked(clone(packed(value), safe=False))
             for name, value in self.get_params(deep=False).items()
         }
         declared = self._get_param_names()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,11 @@ _BLOCK_SIZE = 2**22
 
 # Below this a scale would be zero, or lose digits, as float32.
 _TINY = float(np.finfo(np.float32).tiny)
+
+# Errors of rounding that matter, in standard deviations of a feature; and standard deviations,
+# relative to the mean, that are themselves errors of rounding in float64.
+_ROUNDED = 0.03
+_SAME = 1e-12
 
 # Rows of which quantiles are taken at most.
 _QUANTILES_OF = 100_000
@@ -69,6 +75,10 @@ class Rows:
             return y
         dense = y.toarray() if sparse.issparse(y) else y
         return np.where(self.weight[self.index] > 0, dense, np.nan)  # type: ignore[index]
+
+    def known_weight(self) -> np.ndarray | None:
+        """Return the weights of these rows or entries, None for equal ones."""
+        return None if self.weight is None else self.weight[self.index]
 
     def select(self, positions: np.ndarray) -> Rows:
         """Return a view of some of these rows."""
@@ -141,8 +151,12 @@ def block_length(shape: tuple[int, ...]) -> int:
     return max(1, _BLOCK_SIZE // max(1, int(np.prod(shape[1:]))))
 
 
-def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def feature_statistics(
+    rows: Rows, names: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what to subtract from features and what to divide them by.
+
+    Warns of features that vary by little more than float32 can tell apart; ``names`` are theirs.
 
     Weighted mean and standard deviation in float64 for dense features; for more than two
     dimensions one number each. For sparse features no shift, which would fill the zeros, and the
@@ -155,11 +169,30 @@ def feature_statistics(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros_like(size), np.where(size > _TINY, size, 1.0)
     mean, variance = _moments(rows)
     spread = np.sqrt(variance)
+    if rows.X.dtype.itemsize > 4:
+        _warn_of_rounding(np.atleast_1d(mean), np.atleast_1d(spread), names)
     # Spread that is only rounding error of float32 inputs must not be blown up; beside a large
     # mean it can be large itself.
     rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
     varies = spread > np.maximum(rounding, _TINY)
     return mean, np.where(varies, spread, np.maximum(spread, 1.0))
+
+
+def _warn_of_rounding(mean: np.ndarray, spread: np.ndarray, names: np.ndarray | None) -> None:
+    """Warn of features that float32, in which networks compute, rounds to a few values."""
+    size = np.abs(mean)
+    rounded = np.finfo(np.float32).eps * size > _ROUNDED * spread
+    lost = np.flatnonzero(rounded & (spread > _SAME * size))
+    if lost.size:
+        first = int(lost[0]) if names is None else names.tolist()[lost[0]]
+        more = f" and {lost.size - 1} more" if lost.size > 1 else ""
+        warnings.warn(
+            f"X has features that vary too little beside their mean for float32, in which the "
+            f"network computes: column {first!r}{more}, with mean {mean[lost[0]]:g} and standard "
+            f"deviation {spread[lost[0]]:g}. Put a StandardScaler before the classifier.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def bin_edges(rows: Rows, n_bins: int) -> np.ndarray:
@@ -266,7 +299,8 @@ def _usual_size(rows: Rows) -> np.ndarray:
     """Return the weighted geometric mean of the sizes of a sparse feature's numbers, 1 of none."""
     total, logs = np.zeros((2, rows.X.shape[1]))
     for block in rows.blocks():
-        part = rows.X[block]
+        part = rows.X[block]  # a copy, unlike a slice of dense rows
+        part.sum_duplicates()
         size = np.abs(part.data.astype(np.float64))
         weight = np.repeat(_weight_of(rows, block), np.diff(part.indptr)) * (size > 0)
         total += np.bincount(part.indices, weight, len(total))

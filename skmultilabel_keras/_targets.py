@@ -276,6 +276,26 @@ def distinct(labels: Iterable[Any]) -> list[Any]:
         raise ValueError(f"Label names must be strings, numbers or tuples: {error}.") from error
 
 
+def read_classes(classes: Any, y: Any) -> np.ndarray | None:
+    """Return the label names among the arguments of ``partial_fit``, None where they are none.
+
+    scikit-learn's tools pass the values of an indicator, 0 and 1.
+    """
+    names = name_array(classes)
+    is_values = set(names.tolist()) <= {0, 1}
+    container = read_targets(y, declared=names).container if is_values else ""
+    return None if container in ("dense", "frame", "sparse") else names
+
+
+def require_same_classes(classes: np.ndarray, label_names: np.ndarray) -> None:
+    """Raise for other label names than those of the first call of ``partial_fit``."""
+    if classes.tolist() != label_names.tolist():
+        raise ValueError(
+            f"classes must be the label names of the first call, {label_names.tolist()}, in their "
+            f"order; got {classes.tolist()}. They may be left out."
+        )
+
+
 def name_array(names: Iterable[Any]) -> np.ndarray:
     """Return names as a 1-D array, of objects unless they are plain numbers or strings."""
     if isinstance(names, (str, bytes, Mapping, *_SET_TYPES)):

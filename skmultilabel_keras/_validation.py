@@ -21,6 +21,8 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # A sum of squares below this, in float32 or float64, has no term that float32 cannot hold.
 _SQUARES_BELOW = 1e76
 
+_LARGEST_WEIGHT = 1e150
+
 # Names that a message lists where none is near.
 _NAMES_LISTED = 20
 
@@ -173,7 +175,32 @@ def check_sample_weight(
             "sample_weight must contain at least one non-zero number; got weights that are all "
             "zero, which leaves nothing to learn from."
         )
-    return weight
+    # Sums of larger ones overflow, and their unit does not matter.
+    return weight / weight.max() if weight.max() > _LARGEST_WEIGHT else weight
+
+
+def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:
+    """Return a Series, or the columns of a DataFrame, with names of labels in the labels' order.
+
+    Anything else is returned as it is, and so are those that are numbered.
+
+    Raises
+    ------
+    ValueError
+        For a Series of other names.
+    """
+    if not hasattr(values, "to_dict"):  # those of pandas; a polars Series has no names
+        return values
+    is_frame = hasattr(values, "columns")
+    given, wanted = list(values.columns if is_frame else values.index), label_names.tolist()
+    if given != wanted and set(given) == set(wanted):
+        return values[wanted] if is_frame else values.loc[wanted]
+    if not is_frame and set(given) not in (set(wanted), set(range(len(given)))):
+        raise ValueError(
+            f"{what} must be indexed by the label names, {wanted}, where it is a Series with "
+            f"names; got {given}. Pass an array for numbers in the order of the columns of y."
+        )
+    return values
 
 
 def _reject_masked(values: Any, name: str) -> None:
@@ -216,7 +243,7 @@ def _doubtful_columns(X: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(X, (list, tuple)):
         values = _as_object_array(X)
     else:
-        values = X if hasattr(X, "dtype") and hasattr(X, "ndim") else None
+        values = np.asarray(X) if hasattr(X, "dtype") else None
     if values is None or not _may_hold_text(values.dtype):
         return
     if values.ndim == 1:

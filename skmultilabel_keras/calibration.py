@@ -45,7 +45,7 @@ _SAME = 1e-12
 # Probabilities this near to 0 and 1 have the logits of these bounds.
 _EDGE = 1e-12
 
-# Bounds of the logarithm of an inverse temperature.
+# Bounds of the logarithm of an inverse temperature, of logits whose mean size is one.
 _LOG_INVERSE = (-10.0, 10.0)
 
 _RESPONSES = ("decision_function", "predict_proba")
@@ -129,6 +129,8 @@ class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
       of an estimator without. For "temperature" the entries of all labels are counted together.
     - Missing labels, NaN in ``y``, are left out of the calibration, as are rows of weight zero.
       ``y`` goes to the estimator as it is.
+    - A weight of 2 is a row that is there twice. So weights that sum to little mean few rows, of
+      which "sigmoid" makes probabilities near one half; the other methods do not look at their sum.
     - All but "sigmoid" never reverse the order of scores; "isotonic" makes ties. "sigmoid" reverses
       it for a label whose scores are lower where it is present.
 
@@ -400,13 +402,15 @@ def _fit_temperature(entries: _Entries) -> _Calibrator:
     """Fit the inverse temperature of least cross-entropy."""
     z, true, weight = entries
     target = true.astype(np.float64)
+    size = np.average(np.abs(z), weights=weight) or 1.0
+    z = z / size
     found = minimize_scalar(
         lambda log_inverse: weight @ _cross_entropy(np.exp(log_inverse) * z, target),
         bounds=_LOG_INVERSE,
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return _Logistic(float(np.exp(found.x)))
+    return _Logistic(float(np.exp(found.x) / size))
 
 
 def _cross_entropy(z: _Floats, target: _Floats) -> _Floats:

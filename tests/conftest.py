@@ -13,8 +13,50 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import make_multilabel_classification
 
+# Modules whose tests train networks: of the cases of a test, the first one is quick.
+TRAINING = frozenset(
+    {
+        "test_classifier",
+        "test_compiling",
+        "test_engine",
+        "test_engine_results",
+        "test_estimator_decisions",
+        "test_flat_optimizer",
+        "test_keras_objects",
+        "test_laws",
+        "test_missing_labels",
+        "test_multiclass",
+        "test_networks",
+        "test_networks_all",
+        "test_networks_ensemble",
+        "test_networks_features",
+        "test_networks_images",
+        "test_networks_tables",
+        "test_networks_text",
+        "test_networks_transfer",
+        "test_process",
+        "test_recipes",
+        "test_sharing",
+        "test_sklearn_tools",
+        "test_tensorflow",
+    }
+)
+
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("default")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave the quick tests a few minutes: all that is thorough is slow as well."""
+    seen = set()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if test in seen and item.path.stem in TRAINING:
+            item.add_marker("thorough")
+        seen.add(test)
+        if item.get_closest_marker("thorough"):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -213,6 +213,7 @@ def test_rows_are_complete(bench):
         assert row.targets
 
 
+@pytest.mark.thorough
 def test_modules_hide_no_library():
     """SciPy, for one, takes a module that is named "sparse" for the library of this name."""
     names = [path.stem for path in BENCHMARKS.glob("*.py")]

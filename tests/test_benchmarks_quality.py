@@ -458,6 +458,7 @@ def test_page_from_made_up_rows(bench, made_up, tmp_path, monkeypatch):
     assert "critical difference" in picture
 
 
+@pytest.mark.thorough
 def test_page_is_the_same_again(bench, made_up, tmp_path, monkeypatch):
     monkeypatch.setattr(bench.report, "LEAST_SETS", 1)
     page = tmp_path / "quality.md"
@@ -470,6 +471,7 @@ def test_page_is_the_same_again(bench, made_up, tmp_path, monkeypatch):
     assert written[0] == written[1]
 
 
+@pytest.mark.thorough
 def test_few_sets_make_no_picture(bench, made_up, tmp_path):
     page = tmp_path / "quality.md"
     page.write_text(bench.quality.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -521,6 +523,7 @@ def test_sets_that_are_left_out_are_named(bench, made_up, make_row):
     assert "Left out, since some did not finish: delicious (mlrl-boomer)." in text
 
 
+@pytest.mark.thorough
 def test_those_that_finished_all_sets_are_ranked_on_them_too(bench, made_up, make_row):
     sets = ("corel5k", "rcv1sub1", "delicious")
     rows = [

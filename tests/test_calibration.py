@@ -621,3 +621,13 @@ def test_an_estimator_must_be_fitted_for_prefit():
         MultiLabelCalibratedClassifierCV(clone(ESTIMATORS["bayes"]), cv="prefit").fit(X, y)
     with pytest.raises(NotFittedError, match="MultiLabelCalibratedClassifierCV instance is not"):
         MultiLabelCalibratedClassifierCV(ESTIMATORS["bayes"]).predict(X)
+
+
+@pytest.mark.parametrize("method", ["temperature", "label_temperature", "isotonic"])
+@pytest.mark.parametrize("unit", [1e-8, 1e-3, 1e5, 1e9])
+def test_the_unit_of_scores_does_not_matter(method, unit):
+    z = np.random.default_rng(0).normal(size=(200, 3))
+    y = draw_labels(2 * z)
+    plain = calibrate(Given(), z, y, method=method, cv="prefit").predict_proba(z)
+    other = calibrate(Given(), unit * z, y, method=method, cv="prefit").predict_proba(unit * z)
+    np.testing.assert_allclose(other, plain, atol=1e-6)

@@ -1,5 +1,7 @@
 """Weights of labels: their forms, and what they do to a fit."""
 
+import pickle
+
 import keras
 import numpy as np
 import pandas as pd
@@ -10,7 +12,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.class_weight import compute_class_weight
 
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
-from skmultilabel_keras._class_weight import label_shares, resolve_label_weight
+from skmultilabel_keras._class_weight import (
+    label_shares,
+    resolve_class_weight,
+    resolve_label_weight,
+)
 from skmultilabel_keras.losses import BinaryCrossentropy
 
 RNG = np.random.default_rng(0)
@@ -225,3 +231,103 @@ def test_a_series_is_read_by_its_names():
 def test_clones_keep_the_form():
     form = {0: {1: 3.0}}
     assert clone(classifier(class_weight=form)).class_weight == form
+
+
+# Classes that exclude each other.
+
+CODES = np.arange(90) % 3
+LETTERS = NAMES[CODES]
+ONE_HOT = np.eye(3)[CODES]
+
+
+@pytest.mark.parametrize(
+    "weight", [None, RNG.integers(0, 3, 90).astype(float)], ids=["", "weights"]
+)
+def test_balanced_classes_are_those_of_scikit_learn(weight):
+    codes = np.where(CODES == 2, 0, CODES)  # one class does not occur
+    found = resolve_class_weight("balanced", codes, NAMES, weight)
+    copies = codes if weight is None else np.repeat(codes, weight.astype(int))
+    theirs = compute_class_weight("balanced", classes=np.array([0, 1]), y=copies)
+    assert found == pytest.approx([*theirs, 1])
+    for make in (np.asarray, sparse.csr_array):
+        indicator = make(np.eye(3)[codes])
+        assert resolve_class_weight("balanced", indicator, NAMES, weight) == pytest.approx(found)
+
+
+BAD_CLASSES = {
+    "NaN": ({"a": np.nan}, "finite weights"),
+    "infinite": ({"a": np.inf}, "finite weights"),
+    "negative": ({"a": -1.0}, "finite weights"),
+    "none": ({"a": None}, "a number; got None for 'a'"),
+    "pair": ({"a": {0: 1.0, 1: 2.0}}, "which exclude each other, a number"),
+    "unknown": ({"d": 2.0}, "names 'd', which is no class of y"),
+    "nothing left": (dict.fromkeys("abc", 0.0), "one above it"),
+}
+
+
+@pytest.mark.parametrize(("form", "message"), BAD_CLASSES.values(), ids=BAD_CLASSES)
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_bad_weights_of_classes(form, message, exclusive):
+    y = pd.DataFrame(ONE_HOT, columns=NAMES) if exclusive else LETTERS
+    with pytest.raises(ValueError, match=message):
+        classifier(class_weight=form, exclusive=exclusive).fit(X, y)
+
+
+def test_weights_that_leave_no_row():
+    some = LETTERS != "c"
+    with pytest.raises(ValueError, match="leave a weight above zero for some row"):
+        classifier(class_weight={"a": 0.0, "b": 0.0}, label_names=NAMES).fit(X[some], LETTERS[some])
+
+
+def test_the_fold_does_not_decide_which_classes_there_are():
+    """Rows without a class may be trained on, validated on, and trained on later."""
+    some, weights = LETTERS != "c", {"c": 5.0}
+    declared = classifier(class_weight=weights, label_names=NAMES)
+    clone(declared).fit(X[some], LETTERS[some])
+    clone(declared).fit(X, LETTERS, validation_data=(X[some], LETTERS[some]))
+    clone(declared).partial_fit(X, LETTERS).partial_fit(X[some], LETTERS[some])
+    # As in scikit-learn, all classes may be given a weight, though some do not occur.
+    classifier(class_weight={"a": 1.0, "b": 2.0, "c": 5.0}).fit(X[some], LETTERS[some])
+
+
+def test_one_hot_and_classes_have_the_same_weights():
+    form = {"b": 4.0}
+    of_classes = classifier(class_weight=form).fit(X, LETTERS)
+    frame = pd.DataFrame(ONE_HOT, columns=NAMES)
+    one_hot = classifier(class_weight=form, exclusive=True).fit(X, frame)
+    np.testing.assert_array_equal(of_classes.predict_proba(X), one_hot.predict_proba(X))
+
+
+def test_validation_rows_have_the_weights_of_training():
+    rows = np.flatnonzero(CODES < 2)[:20]
+    history = [
+        classifier(class_weight=form).fit(X, CODES, validation_data=(X[rows], CODES[rows])).history_
+        for form in ("balanced", dict.fromkeys(range(3), 1.0))
+    ]
+    np.testing.assert_allclose(history[0]["val_loss"], history[1]["val_loss"], rtol=1e-5)
+
+
+# Weights of rows and copies.
+
+
+@pytest.mark.parametrize("targets", [Y, CODES], ids=["labels", "classes"])
+def test_balanced_counts_weights_as_copies(targets):
+    weight = np.arange(90) // 3 % 3
+    clf = classifier(class_weight="balanced", batch_size=-1)
+    weighted = clone(clf).fit(X, targets, sample_weight=weight)
+    copies = clone(clf).fit(np.repeat(X, weight, axis=0), np.repeat(targets, weight, axis=0))
+    np.testing.assert_allclose(weighted.predict_proba(X), copies.predict_proba(X), atol=1e-6)
+
+
+def test_a_copy_has_the_loss_of_the_fit():
+    clf = classifier(class_weight=[1.0, 5.0, 2.0]).fit(X, Y)
+    loaded = pickle.loads(pickle.dumps(clf))
+    data = X, Y.astype(np.float32)
+    expected = clf.model_.evaluate(*data, verbose=0)
+    assert loaded.model_.evaluate(*data, verbose=0) == pytest.approx(expected)
+    np.testing.assert_array_equal(loaded.model_.loss.label_weight, clf.model_.loss.label_weight)
+
+
+def test_a_name_of_another_type_is_named_with_its_type():
+    with pytest.raises(ValueError, match=r"names '0', which is no label of y. 0 is, of type int"):
+        classifier(class_weight={"0": 2.0}).fit(X, Y)

@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils import get_tags
 
 from skmultilabel_keras import KerasMultiLabelClassifier, load_digit_scenes
+from skmultilabel_keras.networks import FeatureScaler
 
 # Parameters.
 
@@ -265,6 +266,7 @@ def build_own(meta):
     return OwnNetwork(meta["n_units_"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "params",
     [
@@ -478,12 +480,6 @@ def test_class_weight_of_classes():
     assert np.allclose(balanced, 1 / 3, atol=0.02)
 
 
-@pytest.mark.parametrize("weight", [{0: -1, 1: 1}, {0: 0, 1: 0}])
-def test_class_weight_that_cannot_be(weight):
-    with pytest.raises(ValueError, match="class_weight must hold no negative weight"):
-        KerasMultiLabelClassifier("mlp", class_weight=weight).fit(np.eye(2), [0, 1])
-
-
 def test_balanced_class_weight_needs_all_rows():
     with pytest.raises(ValueError, match="pass class_weight as a dict"):
         KerasMultiLabelClassifier("mlp", class_weight="balanced").partial_fit(np.eye(2), [0, 1])
@@ -616,3 +612,87 @@ def test_progress_is_shown_when_asked_for(multilabel_data, make_classifier, caps
     assert capsys.readouterr().out == ""
     make_classifier(epochs=2, verbose=1).fit(*multilabel_data)
     assert "Epoch 2/2" in capsys.readouterr().out
+
+
+# Names of labels, and what holds on to them.
+
+
+def test_a_series_of_thresholds_goes_by_names(make_classifier, multilabel_data):
+    X, Y = multilabel_data
+    frame = pd.DataFrame(Y, columns=list("uvw"))
+    thresholds = pd.Series({"w": 0.1, "v": 0.2, "u": 0.9})
+    clf = make_classifier(decision_rule=thresholds).fit(X, frame)
+    np.testing.assert_array_equal(clf.decision_rule_.threshold, [0.9, 0.2, 0.1])
+    numbered = make_classifier(decision_rule=thresholds.reset_index(drop=True)).fit(X, frame)
+    np.testing.assert_array_equal(numbered.decision_rule_.threshold, [0.1, 0.2, 0.9])
+    with pytest.raises(ValueError, match="decision_rule must be indexed by the label names"):
+        make_classifier(decision_rule=thresholds.rename({"w": "x"})).fit(X, frame)
+
+
+def test_a_frame_of_weights_goes_by_names(make_classifier, multilabel_data):
+    X, Y = multilabel_data
+    frame = pd.DataFrame(Y, columns=list("uvw"))
+    weight = pd.DataFrame(np.random.default_rng(0).random(Y.shape), columns=list("wuv"))
+    by_name = make_classifier().fit(X, frame, sample_weight=weight)
+    by_place = make_classifier().fit(X, frame, sample_weight=weight[list("uvw")].to_numpy())
+    np.testing.assert_array_equal(by_name.predict_proba(X), by_place.predict_proba(X))
+
+
+LABEL_LISTS = [["a"], ["a", "b"], [], ["c"]] * 3
+
+
+@pytest.mark.parametrize("classes", [list("abcd"), np.array(list("abcd")), dict.fromkeys("abcd")])
+def test_partial_fit_of_label_lists_with_all_classes(classes, make_classifier, multilabel_data):
+    X = multilabel_data[0][:12]
+    if isinstance(classes, dict):
+        classes = classes.keys()
+    clf = make_classifier().partial_fit(X, LABEL_LISTS, classes=classes)
+    assert clf.label_names_.tolist() == list("abcd")
+    clf.partial_fit(X, LABEL_LISTS, classes=list("abcd")).partial_fit(X, LABEL_LISTS)
+    with pytest.raises(ValueError, match="classes must be the label names of the first call"):
+        clf.partial_fit(X, LABEL_LISTS, classes=list("abdc"))
+    assert clf.current_epoch == 3
+
+
+def test_partial_fit_with_the_values_of_an_indicator(make_classifier, multilabel_data):
+    X, Y = multilabel_data
+    for values in ([0, 1], np.array([1, 0])):
+        clf = make_classifier().partial_fit(X, Y.tolist(), classes=values)
+        assert clf.partial_fit(X, Y, classes=values).n_labels_ == 3
+    with pytest.raises(ValueError, match="list or array in the order of the columns; got set"):
+        make_classifier().partial_fit(X, Y, classes={"a", "b", "c"})
+
+
+def test_a_routed_parameter_may_be_set_as_an_attribute():
+    clf = KerasMultiLabelClassifier("mlp")
+    clf.model__dropout = 0.9
+    assert clf.get_params()["model__dropout"] == 0.9
+    assert clone(clf).model__dropout == 0.9
+
+
+# Networks that were trained elsewhere.
+
+
+@pytest.mark.parametrize("n_bins", [None, 3])
+def test_a_passed_network_keeps_what_it_was_trained_with(n_bins, make_classifier, multilabel_data):
+    X, Y = multilabel_data
+    source = make_classifier(model__n_bins=n_bins).fit(X[:60], Y[:60])
+    network = keras.Model(source.model_.inputs, source.model_.outputs)
+    frozen = KerasMultiLabelClassifier(
+        network, optimizer="sgd", optimizer__learning_rate=0.0, epochs=1
+    )
+    expected = source.predict_proba(X)
+    for clf in (
+        clone(frozen).fit(3 * X[60:] + 50, Y[60:]),
+        clone(frozen).initialize(3 * X[60:], Y[60:]),
+        clone(frozen).partial_fit(X[:2], Y[:2]),
+    ):
+        np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-6)
+
+
+def test_a_passed_network_that_was_never_trained_is_given_statistics(multilabel_data):
+    X, Y = multilabel_data
+    inputs = keras.Input((8,))
+    network = keras.Model(inputs, keras.layers.Dense(3)(FeatureScaler(name="scaler")(inputs)))
+    clf = KerasMultiLabelClassifier(network, epochs=1).fit(X, Y)
+    np.testing.assert_allclose(clf.model_.get_layer("scaler").mean, X.mean(axis=0), rtol=1e-5)

@@ -241,3 +241,100 @@ def test_metrics_on_probabilities_come_back_from_their_configuration(dtype):
     twin = OnProbabilities.from_config(metric.get_config())
     assert (twin.name, twin.dtype, twin.activation) == ("area", dtype, "sigmoid")
     assert type(twin.metric) is keras.metrics.AUC
+
+
+# What a model function is handed, and what a compiled model has already.
+
+
+def build_compiled(meta, compile_kwargs):
+    model = head_of(meta)
+    model.compile(**compile_kwargs)
+    return model
+
+
+def build_with_more(meta, compile_kwargs):
+    """Add a metric of its own, on the outputs as they are."""
+    more = keras.metrics.BinaryAccuracy("own", threshold=0.0)
+    model = head_of(meta)
+    model.compile(**compile_kwargs | {"metrics": [*compile_kwargs["metrics"], more]})
+    return model
+
+
+def head_of(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(inputs))
+
+
+@pytest.mark.parametrize("build", [build_compiled, build_with_more])
+@pytest.mark.parametrize(
+    "loss",
+    [None, "focal", keras.losses.BinaryCrossentropy(from_logits=True)],
+    ids=["none", "name", "object"],
+)
+def test_metrics_in_compile_kwargs_are_computed_on_probabilities(build, loss, multilabel_data):
+    X, Y = multilabel_data
+    metrics = ["accuracy", keras.metrics.MeanSquaredError(name="squares")]
+    clf = KerasMultiLabelClassifier(build, loss=loss, metrics=metrics, epochs=2, random_state=0)
+    clf.fit(X, Y, validation_data=(X, Y))
+    probability = clf.predict_proba(X)
+    right = np.mean((probability > 0.5) == Y)
+    logs = {name: values[-1] for name, values in clf.history_.items()}
+    assert logs["val_accuracy"] == pytest.approx(right)
+    assert logs["val_squares"] == pytest.approx(np.mean((probability - Y) ** 2), rel=1e-5)
+    if build is build_with_more and loss is not None:
+        assert logs["val_own"] == pytest.approx(right)
+
+
+TRAINED_WITH = {
+    "optimizer": {"optimizer": "sgd"},
+    "learning rate": {"optimizer__learning_rate": 0.01},
+    "optimizer object": {"optimizer": keras.optimizers.RMSprop(0.003)},
+    "metrics": {"metrics": ["accuracy", "mse"]},
+    "metric parameters": {"metrics": [keras.metrics.AUC], "metrics__curve": "PR"},
+    "weighted metrics": {"compile__weighted_metrics": ["accuracy"]},
+    "scores": {"metrics": ["f1_macro"], "validation_split": 0.2},
+}
+
+
+@pytest.mark.parametrize("parameters", TRAINED_WITH.values(), ids=TRAINED_WITH)
+def test_a_model_trained_in_place_has_what_it_was_compiled_with(parameters, multilabel_data):
+    clf = KerasMultiLabelClassifier(head(), warm_start=True, epochs=1, **parameters)
+    clf.fit(*multilabel_data)
+    clone(clf).fit(*multilabel_data)
+    clf.set_params(warm_start=False).fit(*multilabel_data)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"optimizer__learning_rate": 0.5},
+        {"optimizer": "sgd"},
+        {"metrics": ["mse"]},
+        {"compile__weighted_metrics": ["mse"]},
+    ],
+    ids=str,
+)
+def test_others_than_a_compiled_model_has_would_have_no_effect(other, multilabel_data):
+    clf = KerasMultiLabelClassifier(head(), warm_start=True, epochs=1, optimizer="adam")
+    clf.fit(*multilabel_data)
+    with pytest.raises(ValueError, match=f"{next(iter(other))} would have no effect"):
+        clone(clf).set_params(**other).fit(*multilabel_data)
+
+
+def test_positions_of_metrics_are_those_in_the_list(multilabel_data):
+    """Scores, which Keras does not compute, count as well."""
+    metrics = ["f1_macro", keras.metrics.Precision, keras.metrics.Recall]
+    parameters = {"epochs": 1, "random_state": 0, "validation_split": 0.2}
+    clf = KerasMultiLabelClassifier("mlp", metrics=metrics, metrics__2__thresholds=0.0)
+    history = clf.set_params(**parameters).fit(*multilabel_data).history_
+    assert history["val_recall"] == [1.0]
+    assert history["val_precision"][0] != pytest.approx(multilabel_data[1].mean(), rel=1e-3)
+    with pytest.raises(ValueError, match="metrics__0 is 'f1_macro'"):
+        clf.set_params(metrics__0__thresholds=0.0).fit(*multilabel_data)
+
+
+@pytest.mark.parametrize("loss", ["focal", keras.losses.BinaryFocalCrossentropy])
+def test_a_loss_gives_one_number(loss, multilabel_data):
+    clf = KerasMultiLabelClassifier("mlp", loss=loss, loss__reduction=None)
+    with pytest.raises(ValueError, match=r"loss__reduction must be .*got None"):
+        clf.fit(*multilabel_data)

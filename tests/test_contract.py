@@ -60,6 +60,7 @@ def expected_to_fail(estimator):
     return EXPECTED_TO_FAIL
 
 
+@pytest.mark.thorough
 @parametrize_with_checks([KerasMultiLabelClassifier()], expected_failed_checks=expected_to_fail)
 def test_default(estimator, check):
     check(estimator)

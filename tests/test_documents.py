@@ -5,10 +5,11 @@ import types
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy import sparse
 
-from skmultilabel_keras._documents import check_documents, read_vectors
+from skmultilabel_keras._documents import check_documents, holds_texts, read_vectors
 
 TEXTS = ["a cat", "", "Zwölf Boxkämpfer\n\x00", "한국어 हिन्दी 🙂"]
 
@@ -151,3 +152,22 @@ def test_files_that_cannot_be_read(name, content, tmp_path):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"text file in UTF-8 .*{name}' cannot be read"):
         read_vectors(tmp_path / name, PLACES, 2)
+
+
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
+def test_a_mark_of_the_byte_order_is_no_part_of_a_word(name, tmp_path):
+    write(tmp_path / name, "\ufeffcat 1 2\ndog 3 4\n")
+    vectors, rows = read_vectors(tmp_path / name, {"cat": 0, "dog": 1}, 2)
+    assert vectors[np.argsort(rows)].tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_path_is_a_string_or_a_path():
+    with pytest.raises(TypeError, match="model__vectors must be the path of a text file; got 5"):
+        read_vectors(5, {"cat": 0}, 2)
+
+
+def test_texts_are_told_in_every_series():
+    texts = ["a cat", "a dog"]
+    for make in (list, tuple, np.array, pd.Series, pl.Series):
+        assert holds_texts(make(texts))
+        assert not holds_texts(make([1.0, 2.0]))

@@ -203,12 +203,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
     assert make().fit(X, Y).n_iter_ == 2
 
 
+@pytest.mark.thorough
 def test_many_metrics():
     ours, keras_own = fit_both(metrics=[m if isinstance(m, str) else m() for m in METRICS])
     assert_agree(ours, keras_own)
     assert np.shape(ours.history_["f_of_labels"]) == (2, 3)
 
 
+@pytest.mark.thorough
 def test_sparse_rows():
     some = np.where(X > 0.5, X, 0)
     params = {"validation_split": 0.2, "model__dropout": 0.2}

@@ -341,3 +341,96 @@ def test_a_subclassed_model_cannot_be_copied():
 def test_callbacks_of_another_kind():
     with pytest.raises(TypeError, match="callbacks must be a Keras callback"):
         KerasMultiLabelClassifier("mlp", callbacks=["stop"]).fit(X, Y)
+
+
+@pytest.mark.parametrize("value", [30, -1, [0.5, 2.0, 0.1]])
+def test_thresholds_that_no_probability_can_pass(value):
+    with pytest.raises(ValueError, match="thresholds of probabilities, between 0 and 1"):
+        KerasMultiLabelClassifier("mlp", decision_rule=value).fit(X, Y)
+    with pytest.raises(ValueError, match="thresholds of probabilities"):
+        KerasMultiLabelClassifier(
+            "mlp", decision_rule="threshold", decision_rule__threshold=value
+        ).fit(X, Y)
+
+
+def test_an_infinite_threshold_leaves_a_label_out():
+    clf = KerasMultiLabelClassifier("mlp", decision_rule=[0.0, np.inf, 1.0], epochs=1).fit(X, Y)
+    assert clf.predict(X).sum(axis=0).tolist() == [12, 0, 0]
+
+
+@pytest.mark.parametrize("split", [None, 0.5])
+def test_validation_rows_of_which_nothing_is_known(split):
+    lacking = np.full(Y.shape, np.nan)
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, validation_split=split or 0.0)
+    if split is None:
+        with pytest.raises(ValueError, match="validation_data must hold a label that is known"):
+            clf.fit(X, Y, validation_data=(X, lacking))
+    else:
+        lacking[0] = Y[0]
+        with pytest.raises(ValueError, match="validation_split must leave a label that is known"):
+            [clf.set_params(random_state=seed).fit(X, lacking) for seed in range(9)]
+
+
+def test_weights_of_entries_cannot_be_those_of_a_score():
+    clf = KerasMultiLabelClassifier("mlp", epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match="one number for each row of X, shape"):
+        clf.score(X, Y, sample_weight=np.ones(Y.shape))
+    with pytest.raises(ValueError, match="no parameter 'score__sample_weight'"):
+        clf.set_params(score__sample_weight=np.ones(12)).fit(X, Y)
+
+
+NEAR_NAMES = {
+    "loss": ("focl", "Did you mean 'focal'"),
+    "optimizer": ("adm", "in keras.optimizers. Did you mean"),
+    "metrics": (["hamming_los"], "'hamming_loss'"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"), [(n, *rest) for n, rest in NEAR_NAMES.items()], ids=NEAR_NAMES
+)
+def test_misspelt_names_get_the_nearest_ones(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        KerasMultiLabelClassifier("mlp", **{name: value}).fit(X, Y)
+
+
+# What a failed fit leaves.
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("stop")
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_an_optimizer_that_a_failed_fit_made_is_as_new(engine):
+    clf = KerasMultiLabelClassifier("mlp", warm_start=True, random_state=0, engine=engine, epochs=2)
+    expected = clf.initialize(X, Y).fit(X, Y).predict_proba(X)
+    other = KerasMultiLabelClassifier(**clf.get_params()).initialize(X, Y)
+    with pytest.raises(RuntimeError, match="stop"):
+        other.fit(X, Y, callbacks=[Stop()])
+    np.testing.assert_array_equal(other.fit(X, Y).predict_proba(X), expected)
+
+
+def test_a_learning_rate_goes_on_as_a_number_only():
+    clf = KerasMultiLabelClassifier("mlp", warm_start=True, epochs=1, optimizer__learning_rate=0.1)
+    clf.fit(X, Y)
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.9)
+    for other in (schedule, "0.1", None):
+        with pytest.raises(ValueError, match="optimizer__learning_rate changed since"):
+            clf.set_params(optimizer__learning_rate=other).fit(X, Y)
+    with pytest.raises(ValueError, match="features"):
+        clf.set_params(optimizer__learning_rate=0.2).fit(X[:, :2], Y)
+    assert float(clf.model_.optimizer.learning_rate.numpy()) == pytest.approx(0.1)
+    clf.fit(X, Y)
+    assert float(clf.model_.optimizer.learning_rate.numpy()) == pytest.approx(0.2)
+
+
+def test_a_model_to_train_in_place_is_compiled_as_before():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    clf = KerasMultiLabelClassifier(model, warm_start=True, epochs=1, loss="focal")
+    with pytest.raises(ValueError, match="X has 2 features"):
+        clf.fit(X, Y, validation_data=(X[:, :2], Y))
+    assert not model.compiled
+    clf.set_params(loss="hill", optimizer__learning_rate=0.01).fit(X, Y)
+    assert model.loss.name == "hill"

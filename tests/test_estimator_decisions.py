@@ -132,6 +132,7 @@ def candidates():
     return grid
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_every_rule_and_loss_in_a_search_with_two_workers(backend):
     """Nested parameters of both; two threads or processes find what one finds, bit by bit."""

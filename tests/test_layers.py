@@ -46,6 +46,7 @@ LAYERS = [
     {
         "_activations",
         "_compat",
+        "_keras_objects",
         "_tensorflow.cache",
         "_tensorflow.pace",
         "_tensorflow.process",
@@ -110,6 +111,7 @@ def test_imports_run_one_way(name, path):
         assert below, f"{name} imports {other}, which is not below it"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WITHOUT_KERAS)
 def test_light_modules_load_without_keras(name):
     code = (

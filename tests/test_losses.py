@@ -285,6 +285,7 @@ def test_copies_are_equal(make):
     assert float(again(y, z)) == float(loss(y, z))
 
 
+@pytest.mark.thorough
 @EVERY
 def test_a_plain_keras_model_learns_saves_and_loads(make, tmp_path):
     y, z = draw(64)
@@ -308,13 +309,22 @@ def test_a_plain_keras_model_learns_saves_and_loads(make, tmp_path):
 
 
 BAD = {
-    r"label_smoothing must be in \[0, 1\]; got -0.1": lambda: BinaryCrossentropy(-0.1),
-    r"label_smoothing must be in \[0, 1\]; got nan": lambda: BinaryCrossentropy(float("nan")),
-    "gamma must be at least 0; got -1": lambda: Focal(gamma=-1),
-    "gamma_negative must be at least 0": lambda: Asymmetric(gamma_negative=-1),
-    r"clip must be in \[0, 1\]; got 2": lambda: Asymmetric(clip=2),
-    "hill must be": lambda: Hill(hill=0),
-    "likely must be": lambda: SPLC(likely=0),
+    r"label_smoothing must be a finite number in \[0, 1\]; got -0.1": lambda: BinaryCrossentropy(
+        -0.1
+    ),
+    r"in \[0, 1\]; got nan": lambda: BinaryCrossentropy(float("nan")),
+    "gamma must be a finite number of at least 0; got -1": lambda: Focal(gamma=-1),
+    "gamma must be a finite number of at least 0; got '2'": lambda: Focal(gamma="2"),
+    "at least 0; got None": lambda: Focal(gamma=None),
+    "at least 0; got True": lambda: Focal(gamma=True),
+    "gamma_negative must be a finite number of at least 0": lambda: Asymmetric(gamma_negative=-1),
+    r"clip must be a finite number in \[0, 1\); got 2": lambda: Asymmetric(clip=2),
+    r"in \[0, 1\); got 1.0": lambda: Asymmetric(clip=1.0),
+    "hill must be a finite number above 0; got 0": lambda: Hill(hill=0),
+    "margin must be a finite number; got nan": lambda: Hill(margin=np.nan),
+    r"likely must be a finite number in \(0, 1\]; got 0": lambda: SPLC(likely=0),
+    "shift must be a finite number; got inf": lambda: DistributionBalanced(shift=np.inf),
+    "slope must be a finite number; got '2'": lambda: DistributionBalanced(slope="2"),
     "tolerance must be": lambda: DistributionBalanced(tolerance=0),
     r"prior must hold a number in \[0, 1\]": lambda: DistributionBalanced(prior=[2.0]),
     "prior must hold the share of the rows": lambda: DistributionBalanced()(*draw()),
@@ -334,3 +344,20 @@ def test_parameters_are_checked(message, make):
 def test_names():
     assert set(losses.__all__) == {cls.__name__ for cls in LOSSES.values()} | {"LabelLoss"}
     assert all(cls().name == name for name, cls in LOSSES.items())
+
+
+# Shapes.
+
+
+@pytest.mark.parametrize("weight", [None, RNG.random(6).astype(np.float32)], ids=["", "weights"])
+def test_targets_of_one_dimension_are_a_column(weight):
+    y, z = draw(6, 1)
+    loss = BinaryCrossentropy()
+    assert float(loss(y[:, 0], z, weight)) == pytest.approx(float(loss(y, z, weight)))
+
+
+@EVERY
+@pytest.mark.parametrize("shape", [(5, 1), (5,), (5, N_LABELS + 1), (5, N_LABELS, 1)])
+def test_targets_of_another_shape_are_an_error(make, shape):
+    with pytest.raises(ValueError, match=r"y_true must have the shape of the logits, \(5, 4\)"):
+        make()(np.zeros(shape, np.float32), np.zeros((5, N_LABELS), np.float32))

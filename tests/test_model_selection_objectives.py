@@ -255,8 +255,9 @@ class TestConstraints:
 
     def test_precision_out_of_reach_predicts_nothing(self):
         tuned = tune([[1], [0]], np.array([[0.3], [0.4]]), PrecisionAtLeast(0.9))
-        assert tuned.thresholds_[0] == 0.7
+        assert tuned.thresholds_[0] == np.inf
         assert tuned.best_score_ == 0
+        assert tuned.predict(np.array([[0.99]])).sum() == 0
 
 
 class TestFunctions:

@@ -152,5 +152,7 @@ def test_what_cannot_be_computed():
 
 
 def test_a_misspelt_name():
-    with pytest.raises(ValueError, match=r"metrics holds 'f1_mirco'.*Did you mean 'f1_micro'"):
+    with pytest.raises(
+        ValueError, match=r"metrics: there is no 'f1_mirco'.*Did you mean 'f1_micro'"
+    ):
         fit(classifier(metrics=["f1_mirco"]))

@@ -382,6 +382,7 @@ def test_clones_agree_bit_by_bit_cold_and_warm(X_):
     assert not np.array_equal(fits[0].predict_proba(X_), other.predict_proba(X_))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("X_", [X, SPARSE], ids=["dense", "sparse"])
 def test_a_search_traces_once(X_):
     clear_compile_cache()

@@ -204,6 +204,7 @@ def test_fit_and_predict(network, targets):
     assert one_row.predict_proba(IMAGES).shape == (N, n_labels)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", NETWORKS)
 def test_clones_and_copies_agree_bit_by_bit(network):
     clf = classifier(**NETWORKS[network], validation_split=0.2).fit(IMAGES, Y)
@@ -256,6 +257,7 @@ def test_fits_share_one_trace():
     assert compile_cache_info().traces == 2
 
 
+@pytest.mark.thorough
 def test_grid_search():
     grid = {
         "model__filters": [(4,), [(3, 4)]],

@@ -399,6 +399,7 @@ def test_words_that_tell_the_labels_are_learnt(pooling):
     assert clf.score(*make_texts(100, seed=1)) > 0.95
 
 
+@pytest.mark.thorough
 def test_kinds_of_targets():
     names = [LABELS[row == 1].tolist() for row in Y]
     lists = classifier(label_names=list(LABELS)).fit(TEXTS, names)
@@ -416,6 +417,7 @@ def test_kinds_of_targets():
     assert binary.decision_function(TEXTS).shape == (len(TEXTS),)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("pooling", "optimizer"), [*((pooling, "adam") for pooling in POOLINGS), ("average", "adamw")]
 )
@@ -656,6 +658,7 @@ def test_text_for_a_network_of_features(model, kind):
         KerasMultiLabelClassifier(model).fit(CONTAINERS[kind](TEXTS), Y)
 
 
+@pytest.mark.thorough
 def test_fits_on_features_and_texts_in_turn(fitted):
     clf = KerasMultiLabelClassifier("mlp", epochs=1, random_state=0)
     features = pd.DataFrame(np.zeros((90, 2)), columns=["a", "b"])

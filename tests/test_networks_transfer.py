@@ -326,6 +326,7 @@ def test_training_goes_on_as_in_one_fit(make, params):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_features_of_networks_of_the_user(monkeypatch):
     def build(meta, units=3):
         inputs = keras.Input(meta["X_shape_"][1:])
@@ -383,6 +384,7 @@ def test_the_backbone_learns_at_its_rate(make, backbone, optimizer, engine):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_fine_tuning_of_many_steps_is_the_same_on_each_way(make):
     params = {"model__trainable_layers": 2, "validation_split": 0.2}
     clf = make(**params).fit(IMAGES, Y)
@@ -444,6 +446,7 @@ def test_fit_and_predict(make, way, targets):
     assert one_row.predict_proba(IMAGES).shape == (N, n_labels)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_clones_and_copies_agree_bit_by_bit(make, way):
     clf = make(**WAYS[way], validation_split=0.2).fit(IMAGES, Y)
@@ -471,6 +474,7 @@ def test_fits_share_traces(make):
     assert compile_cache_info().traces == 1
 
 
+@pytest.mark.thorough
 def test_grid_search(make):
     grid = {
         "model__pooling": ["average", "flatten"],
@@ -563,6 +567,7 @@ def test_weights_come_from_a_file(weights_file, as_type):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.thorough
 def test_a_pickle_does_without_the_file(weights_file, tmp_path):
     path = tmp_path / "copy.weights.h5"
     path.write_bytes(weights_file.read_bytes())
@@ -603,6 +608,7 @@ def test_weights_that_cannot_be_downloaded(monkeypatch):
         transfer(META, weights="imagenet", image_size=96)
 
 
+@pytest.mark.thorough
 def test_weights_that_do_not_fit(weights_file, tmp_path):
     message = "does not fit the backbone.*include_top=False"
     with pytest.raises(ValueError, match=message):

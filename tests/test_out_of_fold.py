@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -88,3 +89,26 @@ def test_no_splits(kind):
     for cv in ([], used_up):
         with pytest.raises(ValueError, match="cv must give one split at least"):
             kind(logistic(), cv=cv).fit(X, y)
+
+
+@EVERY
+def test_parameters_of_fit_that_are_no_rows_go_to_the_estimator_as_they_are(kind):
+    X, y = make_data()
+    validation = (X[:20], y[:20])
+    meta = kind(network().set_params(early_stopping=True), cv=2)
+    meta.fit(X, y, validation_data=validation)
+    assert "val_loss" in meta.estimator_.history_
+
+
+@EVERY
+def test_columns_in_another_order_are_an_error(kind):
+    X, y = make_data()
+    frame = pd.DataFrame(y, columns=list("abc"))
+    fitted, other = network().fit(X, frame), frame[list("cab")]
+    options = {"refit": False} if kind is MultiLabelTunedThresholdClassifierCV else {}
+    with pytest.raises(ValueError, match="columns in the order of the estimator's fit"):
+        kind(fitted, cv="prefit", **options).fit(X, other)
+    meta = kind(fitted, cv="prefit", **options).fit(X, frame)
+    assert meta.score(X, frame) == meta.score(X, y)
+    with pytest.raises(ValueError, match="must have the labels of fit as columns, in their order"):
+        meta.score(X, other)

@@ -85,6 +85,7 @@ def forks():
     return done.stdout.splitlines()
 
 
+@pytest.mark.thorough
 @needs_fork
 def test_a_fork_before_tensorflow_ran_works(forks):
     """Importing TensorFlow is not running it; nor does the check make it run."""

@@ -377,14 +377,16 @@ def test_spread_of_the_size_of_rounding_is_not_blown_up():
     """Differences of a few units in the last place of float32."""
     X = 1e6 + np.random.default_rng(0).normal(scale=0.1, size=(100, 1))
 
-    assert feature_statistics(make_rows(X))[1] == [1.0]
+    with pytest.warns(UserWarning, match="vary too little beside their mean for float32"):
+        assert feature_statistics(make_rows(X))[1] == [1.0]
 
 
 def test_spread_beside_a_large_mean_does_not_stay_large():
     """Time stamps: a thousand seconds are few units in the last place of 1.6e9 in float32."""
     X = 1.6e9 + np.random.default_rng(0).normal(scale=1000, size=(100, 1))
 
-    np.testing.assert_allclose(feature_statistics(make_rows(X))[1], X.std(), rtol=1e-6)
+    with pytest.warns(UserWarning, match="vary too little beside their mean for float32"):
+        np.testing.assert_allclose(feature_statistics(make_rows(X))[1], X.std(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
@@ -602,3 +604,28 @@ def test_edges_of_many_rows_are_those_of_a_sample(monkeypatch):
     np.testing.assert_array_equal(
         bin_edges(make_rows(X, weight=weight), 4), bin_edges(make_rows(X[:2000]), 4)
     )
+
+
+def test_duplicates_of_sparse_entries_are_summed():
+    X = sparse.csr_array(np.random.default_rng(0).integers(0, 4, (30, 5)).astype(float))
+    twice = sparse.csr_array(
+        (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape
+    )
+    for some, others in zip(*map(feature_statistics, map(make_rows, (X, twice))), strict=True):
+        np.testing.assert_allclose(some, others)
+    assert twice.nnz == 2 * X.nnz  # the user's matrix stays as it is
+
+
+@pytest.mark.parametrize("names", [None, np.array(["a", "seconds", "b"])], ids=["", "names"])
+def test_features_that_float32_cannot_tell_apart(names):
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    X[:, 1] = 1.7e9 + 100 * X[:, 1]
+    with pytest.warns(UserWarning, match="float32.*column 1,|float32.*column 'seconds',"):
+        feature_statistics(make_rows(X), names)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_constant_and_plain_features_are_not_warned_of(dtype):
+    X = np.random.default_rng(0).normal(scale=9, size=(50, 3))
+    X[:, 1] = 1.7e9
+    feature_statistics(make_rows((X + 100).astype(dtype)))

@@ -156,6 +156,7 @@ def test_threads_share_one_trace_and_agree_with_serial_fits(params):
         assert_same(one, other)
 
 
+@pytest.mark.thorough
 def test_threads_that_share_a_loss_object_agree_with_serial_fits():
     """Its smoothing is taken out while a step is traced."""
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.4)
@@ -235,6 +236,7 @@ def test_a_fit_that_fails_leaves_all_as_it_was(params, failure):
     assert compile_cache_info().traces == 1
 
 
+@pytest.mark.thorough
 def test_an_interrupt_while_tracing_leaves_a_cache_that_works(monkeypatch):
     clf = classifier()
     expected = fitted(clf)

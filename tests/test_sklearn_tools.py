@@ -508,6 +508,7 @@ def test_one_vs_rest_classifier(make, data, container):
     assert np.array_equal(column.ravel(), one.predict(X))
 
 
+@pytest.mark.thorough
 def test_bagging_of_classes(make, data):
     """Probabilities are the mean over the networks, also where they see some features only."""
     X, Y = data
@@ -748,6 +749,7 @@ def _by_value(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["pickled", "mapped", "local", "compiled"])
 def test_fresh_process_predicts_alike_and_goes_on_alike(saved, data, name):
     X, Y = data
@@ -786,6 +788,7 @@ def alone(request, data) -> tuple[KerasMultiLabelClassifier, dict[str, Any]]:
 _IN_JOBS = {"cv": KFold(2), "scoring": multilabel_scorers(), "return_estimator": True}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_two_workers_give_what_one_gives(alone, data, backend):
     """Scores, probabilities and history agree bit by bit."""

@@ -14,7 +14,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skmultilabel_keras._validation import check_features, check_sample_weight, nearest_names
+from skmultilabel_keras._validation import (
+    check_features,
+    check_sample_weight,
+    in_order_of_labels,
+    nearest_names,
+)
 
 X = np.array([[1.0, 0.0, 3.0], [0.0, 0.5, 0.0]])
 FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
@@ -462,3 +467,37 @@ def test_frames_that_are_not_pandas():
         check(pl.DataFrame({"a": [1.0], "b": ["x"]}))
     with pytest.raises(ValueError, match="contains NaN in column 'b'"):
         check(pl.DataFrame({"a": [1.0], "b": [None]}, schema={"a": pl.Float64, "b": pl.Float64}))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2)])
+def test_weights_whose_sum_overflows_keep_their_ratios(shape):
+    weight = np.full(shape, 1.5e308)
+    weight[0] = 7.5e307
+    found = check_sample_weight(weight, 3, 2)
+    np.testing.assert_allclose(found, weight / 1.5e308)
+    assert np.isfinite(found.sum())
+
+
+def test_tensors_are_arrays():
+    tf = pytest.importorskip("tensorflow")
+    np.testing.assert_array_equal(check(tf.constant(X)), X)
+
+
+class TestInOrderOfLabels:
+    NAMES = np.array(["a", "b", "c"])
+
+    def align(self, values):
+        return in_order_of_labels("what", values, self.NAMES)
+
+    def test_names_are_put_in_order(self):
+        series = pd.Series({"c": 3, "a": 1, "b": 2})
+        assert self.align(series).tolist() == [1, 2, 3]
+        assert self.align(FRAME[list("cab")]).equals(FRAME)
+
+    def test_anything_without_names_stays_as_it_is(self):
+        for values in (None, 0.5, [1, 2, 3], X, pd.Series([1, 2, 3]), pl.Series([1, 2, 3])):
+            assert self.align(values) is values
+
+    def test_other_names_are_an_error(self):
+        with pytest.raises(ValueError, match="what must be indexed by the label names"):
+            self.align(pd.Series({"c": 3, "a": 1, "d": 2}))

@@ -6,6 +6,7 @@ Does not own: formulas (``_entrywise``, ``_comparing``).
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -66,7 +67,7 @@ class LabelLoss(keras.losses.Loss):
         tensor of shape (), or (n_samples,) for ``reduction=None``
         """
         z = ops.convert_to_tensor(y_pred, self.dtype)
-        y = ops.cast(y_true, self.dtype)
+        y = _in_shape_of(z, ops.cast(y_true, self.dtype))
         weight = None
         if sample_weight is not None:
             weight = ops.cast(sample_weight, self.dtype)
@@ -155,6 +156,25 @@ class RowLoss(LabelLoss):
         return ops.sum(rows) / ops.maximum(ops.cast(count, self.dtype), 1.0)
 
 
+def _in_shape_of(z: Any, y: Any) -> Any:
+    """Return an indicator in the shape of the logits, a column where it has one dimension.
+
+    Raises
+    ------
+    ValueError
+        For other numbers of labels, which would be taken for one another.
+    """
+    if len(y.shape) == 1 and len(z.shape) == 2:
+        y = ops.expand_dims(y, -1)
+    n_labels = (y.shape[-1], z.shape[-1])
+    if len(y.shape) != len(z.shape) or (None not in n_labels and n_labels[0] != n_labels[1]):
+        raise ValueError(
+            f"y_true must have the shape of the logits, {tuple(z.shape)}, with a column for each "
+            f"label; got {tuple(y.shape)}."
+        )
+    return y
+
+
 def product(first: Any, *factors: Any) -> Any:
     """Return a product in which None stands for one."""
     for factor in factors:
@@ -174,7 +194,19 @@ def _as_two_rows(label_weight: Any) -> np.ndarray:
     return np.stack([weight, weight]) if weight.ndim == 1 else weight
 
 
-def check_in(name: str, value: Any, low: float, high: float = np.inf) -> None:
-    if not low <= value <= high:
-        bounds = f"at least {low:g}" if high == np.inf else f"in [{low:g}, {high:g}]"
-        raise ValueError(f"{name} must be {bounds}; got {value!r}.")
+def check_in(
+    low: float, high: float = np.inf, *, above: bool = False, below: bool = False, **numbers: Any
+) -> None:
+    """Raise unless parameters are finite numbers in an interval, which may leave out its ends."""
+    for name, value in numbers.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not (is_number and np.isfinite(value) and _is_in(value, low, high, above, below)):
+            start, end = "(" if above else "[", ")" if below else "]"
+            bounds = f" in {start}{low:g}, {high:g}{end}"
+            if high == np.inf:
+                bounds = "" if low == -np.inf else f" {'above' if above else 'of at least'} {low:g}"
+            raise ValueError(f"{name} must be a finite number{bounds}; got {value!r}.")
+
+
+def _is_in(value: Any, low: float, high: float, above: bool, below: bool) -> bool:
+    return (low < value if above else low <= value) and (value < high if below else value <= high)

@@ -49,7 +49,7 @@ class BinaryCrossentropy(EntrywiseLoss):
     def __init__(
         self, label_smoothing: float = 0.0, name: str = "binary_crossentropy", **kwargs: Any
     ) -> None:
-        check_in("label_smoothing", label_smoothing, 0, 1)
+        check_in(0, 1, label_smoothing=label_smoothing)
         super().__init__(name=name, **kwargs)
         # May be set to a scalar tensor for the time of a trace, as ``label_weight``.
         self.label_smoothing = label_smoothing
@@ -96,7 +96,7 @@ class Focal(EntrywiseLoss):
     """
 
     def __init__(self, gamma: float = 2.0, name: str = "focal", **kwargs: Any) -> None:
-        check_in("gamma", gamma, 0)
+        check_in(0, gamma=gamma)
         super().__init__(name=name, **kwargs)
         self.gamma = gamma
 
@@ -154,9 +154,8 @@ class Asymmetric(EntrywiseLoss):
         name: str = "asymmetric",
         **kwargs: Any,
     ) -> None:
-        check_in("gamma_positive", gamma_positive, 0)
-        check_in("gamma_negative", gamma_negative, 0)
-        check_in("clip", clip, 0, float(np.nextafter(1, 0)))
+        check_in(0, gamma_positive=gamma_positive, gamma_negative=gamma_negative)
+        check_in(0, 1, below=True, clip=clip)
         super().__init__(name=name, **kwargs)
         self.gamma_positive, self.gamma_negative, self.clip = gamma_positive, gamma_negative, clip
 
@@ -220,8 +219,9 @@ class Hill(EntrywiseLoss):
         name: str = "hill",
         **kwargs: Any,
     ) -> None:
-        check_in("hill", hill, np.nextafter(0, 1))
-        check_in("gamma", gamma, 0)
+        check_in(0, above=True, hill=hill)
+        check_in(-np.inf, margin=margin)
+        check_in(0, gamma=gamma)
         super().__init__(name=name, **kwargs)
         self.hill, self.margin, self.gamma = hill, margin, gamma
 
@@ -283,8 +283,9 @@ class SPLC(EntrywiseLoss):
         name: str = "splc",
         **kwargs: Any,
     ) -> None:
-        check_in("likely", likely, np.nextafter(0, 1), 1)
-        check_in("gamma", gamma, 0)
+        check_in(0, 1, above=True, likely=likely)
+        check_in(-np.inf, margin=margin)
+        check_in(0, gamma=gamma)
         super().__init__(name=name, **kwargs)
         self.likely, self.margin, self.gamma = likely, margin, gamma
 
@@ -352,7 +353,8 @@ class DistributionBalanced(EntrywiseLoss):
         name: str = "distribution_balanced",
         **kwargs: Any,
     ) -> None:
-        check_in("tolerance", tolerance, np.nextafter(0, 1))
+        check_in(0, above=True, tolerance=tolerance)
+        check_in(-np.inf, lower=lower, slope=slope, middle=middle, shift=shift)
         super().__init__(name=name, **kwargs)
         self.prior = None if prior is None else _check_prior(prior)
         self.lower, self.slope, self.middle = lower, slope, middle

@@ -164,7 +164,7 @@ def check_probabilities(score: npt.NDArray[Any], metric: str) -> None:
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
             f"y_score must hold probabilities, between 0 and 1, for the {metric}; got values from "
-            f"{score.min():g} to {score.max():g}. Pass the result of predict_proba."
+            f"{score.min():.10g} to {score.max():.10g}. Pass the result of predict_proba."
         )
 
 

@@ -309,7 +309,8 @@ class PrecisionAtLeast(_CutObjective):
 
     Notes
     -----
-    A label for which no cut is precise enough is never predicted. ``evaluate`` returns the mean
+    A label for which no cut is precise enough has an infinite threshold: it is never predicted.
+    ``evaluate`` returns the mean
     recall over labels, 0 for a label without a row. Of cuts of the same recall the one with the
     higher precision is taken.
 
@@ -334,6 +335,12 @@ class PrecisionAtLeast(_CutObjective):
         both, predicted = sums
         enough = both >= self.value * predicted * (1 - TIE)
         return enough.astype(np.float64), both, -predicted
+
+    def _best_cuts(self, score: np.ndarray, counted: np.ndarray, *values: np.ndarray) -> np.ndarray:
+        thresholds = super()._best_cuts(score, counted, *values)
+        # The cut above all scores is for these rows alone; others may score higher.
+        predicts = ((score > thresholds) & counted).any(axis=0)
+        return np.where(predicts, thresholds, np.inf)
 
     def evaluate(self, rows: ScoredLabels, thresholds: np.ndarray) -> float:
         """Return the mean recall over labels."""

@@ -64,6 +64,8 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         float
             Subset accuracy.
         """
+        if hasattr(y, "columns"):
+            self._encoder.transform(y)  # raises for other names, or another order of them
         return subset_accuracy(y, self.predict(X), sample_weight=sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -111,6 +113,7 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return the rows to fit and to score; None to fit nothing."""
         if self._is_prefit:
             _require_fitted(self.estimator)
+            _require_same_order(self.estimator, y)
             return [(None, np.arange(np.shape(y)[0]))]
         splitter = self._make_splitter(y, seed)
         splits: list[Split] = [
@@ -214,8 +217,11 @@ def _fit_and_respond(
 
 def _cut(value: Any, rows: np.ndarray, n_samples: int) -> Any:
     """Return some rows of a parameter of ``fit`` where it has an entry for each row."""
-    is_rows = hasattr(value, "shape") or isinstance(value, (list, tuple))
-    return take_rows(value, rows) if is_rows and np.shape(value)[:1] == (n_samples,) else value
+    if hasattr(value, "shape"):
+        has_rows = value.shape[:1] == (n_samples,)
+    else:  # not by np.shape, which a tuple of arrays may not have
+        has_rows = isinstance(value, (list, tuple)) and len(value) == n_samples
+    return take_rows(value, rows) if has_rows else value
 
 
 def _require_fitted(estimator: Any) -> None:
@@ -226,6 +232,16 @@ def _require_fitted(estimator: Any) -> None:
             f"estimator must be fitted for cv='prefit'; got {type(estimator).__name__}, which is "
             "not. Fit it on other rows before."
         ) from error
+
+
+def _require_same_order(estimator: Any, y: Any) -> None:
+    """Raise for a DataFrame with the labels of a fitted estimator in another order."""
+    fitted = np.asarray(getattr(estimator, "label_names_", ())).tolist()
+    given = list(y.columns) if hasattr(y, "columns") else fitted
+    if given != fitted and set(given) == set(fitted):
+        raise ValueError(
+            f"y must have its columns in the order of the estimator's fit, {fitted}; got {given}."
+        )
 
 
 def _as_indices(rows: Any) -> np.ndarray:

@@ -80,6 +80,11 @@ class PiecewiseLinear(keras.layers.Layer):
             for name in ("start", "inverse_width")
         )
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a bin."""
+        return bool(np.any(self.inverse_width != 0))
+
     def set_edges(self, edges: np.ndarray) -> None:
         """Set the edges of the bins.
 

@@ -58,6 +58,11 @@ class FeatureScaler(keras.layers.Layer):
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the statistics are others than those that leave inputs as they are."""
+        return bool(np.any(self.mean != 0) or np.any(self.scale != 1))
+
     def set_statistics(self, mean: np.ndarray, scale: np.ndarray) -> None:
         """Set the mean and the scale, each of shape (n_features,) or () for images."""
         self.mean.assign(mean)
@@ -65,7 +70,9 @@ class FeatureScaler(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the standardised inputs."""
-        return (inputs - self.mean if self.shift else inputs) / self.scale
+        if self.shift:
+            return (inputs - self.mean) / self.scale
+        return keras.ops.cast(inputs, self.compute_dtype) / self.scale  # sparse rows are not cast
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the inputs' own shape, which a division of sparse rows would lose."""
