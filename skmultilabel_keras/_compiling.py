@@ -1,15 +1,15 @@
 """From parameters to a compiled network: optimizer, loss, metrics, callbacks.
 
-Owns: making these from what a user gave, the loss and the metrics that fit the head, what a loss is
-told of the labels.
-Does not own: networks (``_building``), which names are legal (``_parameters``), which combinations
-fit (``_heads``).
+Owns: making these from what a user gave, the loss that fits the head, what a loss is told of the
+labels.
+Does not own: networks (``_building``), metrics (``_keras_metrics``), which names are legal
+(``_parameters``), which combinations fit (``_heads``).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,70 +20,23 @@ from scikeras._utils import unflatten_params
 from skmultilabel_keras import losses
 from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._heads import Reading, resolve_reading
-from skmultilabel_keras._keras_objects import renewed
+from skmultilabel_keras._keras_metrics import (
+    KINDS_OF_METRICS,
+    asked_metrics,
+    fitting_metrics,
+    unlike_metrics,
+)
+from skmultilabel_keras._keras_objects import is_alike, renewed
 from skmultilabel_keras._parameters import (
     check_names,
     class_parameters,
-    in_list,
-    keras_metrics,
     loss_class,
     loss_name,
-    metric_classes,
     optimizer_class,
     params_behind,
     takes_argument,
 )
 from skmultilabel_keras._tensorflow.specification import find_own_code
-
-
-@keras.saving.register_keras_serializable("skmultilabel_keras")
-class OnProbabilities(keras.metrics.Metric):
-    """A Keras metric, computed on the probabilities of a network whose outputs are logits.
-
-    Parameters
-    ----------
-    metric : keras.metrics.Metric
-        The metric; its name is kept.
-    activation : {"sigmoid", "softmax"}
-        What turns logits into probabilities.
-    """
-
-    def __init__(self, metric: keras.metrics.Metric, activation: str, **kwargs: Any) -> None:
-        super().__init__(**{"name": metric.name, **kwargs})
-        self.metric = metric
-        self.activation = activation
-        if hasattr(metric, "_direction"):  # callbacks look there for what is better
-            self._direction = metric._direction
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Update the metric with ``y_pred`` as probabilities."""
-        if self.activation == "softmax" and y_pred.shape[-1] == 1:
-            probabilities = keras.ops.ones_like(y_pred)  # Keras warns of a softmax over one class
-        else:
-            probabilities = keras.activations.get(self.activation)(y_pred)
-        self.metric.update_state(y_true, probabilities, sample_weight=sample_weight)
-
-    def result(self) -> Any:
-        """Return the metric's value."""
-        return self.metric.result()
-
-    def reset_state(self) -> None:
-        """Reset the metric."""
-        self.metric.reset_state()
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what :meth:`from_config` needs."""
-        metric = keras.saving.serialize_keras_object(self.metric)
-        return {**super().get_config(), "metric": metric, "activation": self.activation}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OnProbabilities:
-        """Make the metric that :meth:`get_config` describes."""
-        metric = keras.saving.deserialize_keras_object(config["metric"])
-        return cls(**{**config, "metric": metric})
-
-
-_KINDS_OF_METRICS = ("metrics", "weighted_metrics")
 
 
 def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +54,7 @@ def compile_options(params: Mapping[str, Any]) -> dict[str, Any]:
     kind = loss_class(loss)
     asked = (routed and loss is not None) or kind in losses.LOSSES.values()
     options["loss"] = unflatten_params(kind, routed) if asked else renewed(loss)
-    return options | _asked_metrics(params)
+    return options | asked_metrics(params)
 
 
 def _asked_optimizer(params: Mapping[str, Any]) -> Any:
@@ -112,23 +65,12 @@ def _asked_optimizer(params: Mapping[str, Any]) -> Any:
     return unflatten_params(optimizer_class(optimizer), params_behind(params, "optimizer"))
 
 
-def _asked_metrics(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return Keras' metrics that the parameters name, by the kinds of ``keras.Model.compile``."""
-    metrics, routed = in_list(params["metrics"]), params_behind(params, "metrics")
-    if routed:  # before scores are left out: positions are those in the user's list
-        metrics = unflatten_params(metric_classes(metrics), routed)
-    asked = {"metrics": keras_metrics(metrics)}
-    if params.get("compile__weighted_metrics"):
-        asked["weighted_metrics"] = params["compile__weighted_metrics"]
-    return renewed(asked)
-
-
 def compile_like(network: keras.Model, model: keras.Model) -> None:
     """Compile a network like another one, with objects of its own."""
     options = compile_arguments(model)
     options["optimizer"] = renewed(model.optimizer)
     options["loss"] = renewed(options["loss"])
-    for kind in _KINDS_OF_METRICS:
+    for kind in KINDS_OF_METRICS:
         options[kind] = renewed(options.get(kind))
     network.compile(**options)
 
@@ -183,18 +125,18 @@ def compile_network(
         options["loss"] = loss.make(reading)
         if network.compiled:
             own = compile_arguments(network)
-            for kind in _KINDS_OF_METRICS:
+            for kind in KINDS_OF_METRICS:
                 options[kind] = options.get(kind) or own.get(kind)
             options["optimizer"] = network.optimizer
             options["run_eagerly"] = options["run_eagerly"] or network.run_eagerly
-        for kind in _KINDS_OF_METRICS:
+        for kind in KINDS_OF_METRICS:
             if options.get(kind):
-                options[kind] = _fitting_metrics(options[kind], reading)
+                options[kind] = fitting_metrics(options[kind], reading)
         network.compile(**options)
     elif _compiles_as_asked(model):
-        own, asked = compile_arguments(network), _asked_metrics(params)
+        own, asked = compile_arguments(network), asked_metrics(params)
         fitting = {
-            kind: _fitting_metrics(own[kind], reading, only=keras.tree.flatten(given))
+            kind: fitting_metrics(own[kind], reading, only=keras.tree.flatten(given))
             for kind, given in asked.items()
             if given and own.get(kind)
         }
@@ -408,7 +350,7 @@ def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> N
 
     One without a loss is compiled again, with its own optimizer and metrics.
     """
-    dropped = _unlike_metrics(network, params)
+    dropped = unlike_metrics(network, params)
     if network.loss is not None:
         others = set(params_behind(params, "compile")) - {"weighted_metrics"}
         dropped += [f"compile__{name}" for name in others]
@@ -416,7 +358,7 @@ def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> N
         dropped += ["run_eagerly"] if params["run_eagerly"] and not network.run_eagerly else []
     optimizer = [name for name in params if name.startswith("optimizer__")]
     optimizer += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
-    if optimizer and not _is_alike(_asked_optimizer(params), network.optimizer):
+    if optimizer and not is_alike(_asked_optimizer(params), network.optimizer):
         dropped += optimizer
     if dropped:
         raise ValueError(
@@ -437,40 +379,6 @@ def _unlike(loss: Any, routed: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _unlike_metrics(network: keras.Model, params: Mapping[str, Any]) -> list[str]:
-    """Return the parameters that name metrics which a network is not compiled with."""
-    compiled = compile_arguments(network)
-    found = []
-    for kind, asked in _asked_metrics(params).items():
-        have = keras.tree.flatten(compiled.get(kind))
-        if asked is None or all(
-            any(_is_asked(has, item) for has in have) for item in keras.tree.flatten(asked)
-        ):
-            continue
-        if kind == "metrics":
-            found += ["metrics", *(name for name in params if name.startswith("metrics__"))]
-        else:
-            found.append(f"compile__{kind}")
-    return found
-
-
-def _is_asked(metric: Any, asked: Any) -> bool:
-    """Tell whether a compiled metric is the one that was asked for: an object, a class, a name."""
-    if isinstance(metric, OnProbabilities):
-        metric = metric.metric
-    if isinstance(asked, keras.metrics.Metric):
-        return _is_alike(metric, asked)
-    name = asked if isinstance(asked, str) else getattr(asked, "__name__", None)
-    named = isinstance(metric, keras.metrics.Metric) and metric.name == name
-    return metric is asked or metric == asked or named or type(metric) is asked
-
-
-def _is_alike(one: Any, other: Any) -> bool:
-    """Tell whether two objects of Keras are of one class and configuration."""
-    # As text: arrays in configurations would be compared entry by entry.
-    return type(one) is type(other) and str(one.get_config()) == str(other.get_config())
-
-
 def _check_given_loss(given: Any, compiled: Any) -> None:
     """Raise where the estimator's loss would be dropped for that of a compiled network."""
     if given is not None and loss_name(given) != loss_name(compiled):
@@ -484,28 +392,3 @@ def _defaults_of_name(loss: Any) -> dict[str, Any]:
     target = loss_class(loss)
     by_name = inspect.isclass(target) and "from_logits" in class_parameters(target)
     return {"from_logits": False} if by_name else {}
-
-
-def _fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None = None) -> Any:
-    """Return metrics, or those among them that are in ``only``, for a network's outputs."""
-    if isinstance(metrics, Mapping):
-        return {key: _fitting_metrics(value, reading, only) for key, value in metrics.items()}
-    if isinstance(metrics, (list, tuple)):
-        return [_fitting_metrics(value, reading, only) for value in metrics]
-    if only is not None and not any(_is_asked(metrics, asked) for asked in only):
-        return metrics
-    if metrics in ("acc", "accuracy"):
-        metric = getattr(keras.metrics, reading.head.accuracy)(name=metrics)
-    else:
-        metric = keras.metrics.get(metrics)
-        if inspect.isclass(metric):
-            metric = metric()
-        elif not isinstance(metric, keras.metrics.Metric):
-            name = getattr(metric, "__name__", type(metric).__name__)
-            metric = keras.metrics.MeanMetricWrapper(metric, name=name)
-    if isinstance(metrics, str):
-        metric.name = metrics  # as Keras logs it
-    takes_logits = getattr(metric, "from_logits", getattr(metric, "_from_logits", False))
-    if reading.from_logits and not takes_logits:
-        return OnProbabilities(metric, reading.head.activation)
-    return metric

@@ -1,6 +1,7 @@
 """Losses, metrics and optimizers that users pass as objects: fresh ones, and those in a pickle.
 
-Owns: how they are copied and stored without Keras' registry, which knows no classes of a user's.
+Owns: how they are compared, copied and stored, without Keras' registry, which knows no classes of a
+user's.
 Does not own: making them from names and classes (``_compiling``), or networks (``_building``).
 
 Importing SciKeras makes ``copy`` and ``pickle`` go through that registry, where objects of classes
@@ -58,6 +59,12 @@ def unpacked(value: Any) -> Any:
         return made[id(item)]
 
     return unpack(value)
+
+
+def is_alike(one: Any, other: Any) -> bool:
+    """Tell whether two objects of Keras are of one class and configuration."""
+    # As text: arrays in configurations would be compared entry by entry.
+    return type(one) is type(other) and str(one.get_config()) == str(other.get_config())
 
 
 @dataclass(frozen=True)

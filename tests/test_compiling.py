@@ -9,7 +9,8 @@ import pytest
 from sklearn.base import clone
 
 from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras._compiling import OnProbabilities, weights_are_copies
+from skmultilabel_keras._compiling import weights_are_copies
+from skmultilabel_keras._keras_metrics import OnProbabilities
 from skmultilabel_keras.losses import is_mean_of_rows
 
 

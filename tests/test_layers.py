@@ -25,7 +25,7 @@ LAYERS = [
     {"_tensorflow.compiled"},
     {"_tensorflow.programs"},
     {"_tensorflow.epochs"},
-    {"_tensorflow.engine", "_tensorflow.steps"},
+    {"_keras_metrics", "_tensorflow.engine", "_tensorflow.steps"},
     {"_heads", "_tensorflow.forward", "_tensorflow.specification"},
     {"_tensorflow.forward_steps"},
     {

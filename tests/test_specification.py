@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from skmultilabel_keras._compat import isolated_build
-from skmultilabel_keras._compiling import OnProbabilities
+from skmultilabel_keras._keras_metrics import OnProbabilities
 from skmultilabel_keras._tensorflow.specification import (
     find_hyperparameters,
     hyperparameters_as,
