@@ -16,6 +16,7 @@ import numpy as np
 
 from skmultilabel_keras._compat import compile_arguments, fresh_names
 from skmultilabel_keras._compiling import compile_like, compile_options
+from skmultilabel_keras._keras_objects import renewed
 from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
@@ -196,22 +197,29 @@ def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> Non
 
 def note_network(network: keras.Model) -> Callable[[], None]:
     """Return a function that puts a network, and what it is compiled with, back as it is now."""
-    compiled = compile_arguments(network) if network.compiled else None
-    if compiled is not None and not network.optimizer.built:
-        with fresh_names():
-            network.optimizer.build(network.trainable_variables)
+    compiled: dict[str, Any] = {}
+    if network.compiled:
+        compiled = compile_arguments(network) | {"optimizer": network.optimizer}
+    was_built = network.compiled and network.optimizer.built
     variables = network_state(network)
     values = [variable.numpy() for variable in variables]
 
     def put_back() -> None:
-        if compiled is None:
+        if not compiled:
             network.compiled = False
-        elif compiled != compile_arguments(network):
-            network.compile(**compiled)
+        elif network.optimizer.built and not was_built:
+            _recompile(network, compiled | {"optimizer": renewed(compiled["optimizer"])})
+        elif any(value is not compiled[k] for k, value in compile_arguments(network).items()):
+            _recompile(network, compiled)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     return put_back
+
+
+def _recompile(network: keras.Model, options: Mapping[str, Any]) -> None:
+    with fresh_names():
+        network.compile(**options)
 
 
 def find_scalers(network: keras.Model, kind: type[_Scaler], *, keep_set: bool) -> list[_Scaler]:

@@ -170,7 +170,7 @@ def _count(indicator: Any, value: int, sample_weight: np.ndarray | None) -> np.n
     hits = indicator == value
     if sample_weight is None:
         return hits.sum(axis=0)
-    return (hits * sample_weight.reshape(len(hits), -1)).sum(axis=0)
+    return sample_weight @ hits if sample_weight.ndim == 1 else (hits * sample_weight).sum(axis=0)
 
 
 def _read_array(class_weight: Any, n_labels: int) -> np.ndarray:

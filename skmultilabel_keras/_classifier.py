@@ -568,7 +568,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         encoded = self.target_encoder_.transform(y)
         independent = self._targets() == "independent"
         names = self.target_encoder_.label_names_
-        if independent:
+        if independent and hasattr(sample_weight, "columns"):  # a Series has a weight for each row
             sample_weight = in_order_of_labels("sample_weight", sample_weight, names)
         weight = check_sample_weight(sample_weight, X.shape[0], len(names) if independent else None)
         if self.class_weight is not None and not independent:
@@ -707,7 +707,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._reading: Reading = compile_network(
                 self._network, model, params, meta, self._targets()
             )
-        self._own_label_weight = getattr(self._network.loss, "label_weight", None)
+        self._own_label_weight = getattr(self._network.loss, "own_label_weight", None)
         self._functions = NetworkFunctions(self._network)
 
     def _targets(self) -> str:

@@ -84,13 +84,16 @@ def isolated_build(seed: int) -> Iterator[None]:
 def released_after(callbacks: Iterable[Any]) -> Iterator[None]:
     """Take the model that Keras gives to callbacks from them after the block.
 
-    They are parameters of an estimator, which is copied and pickled with its parameters.
+    They are parameters of an estimator, which is copied and pickled with its parameters. A block
+    within another one, of a callback that predicts, leaves them what they have.
     """
+    listed = list(callbacks)
+    before = [getattr(callback, "_model", None) for callback in listed]
     try:
         yield
     finally:
-        for callback in callbacks:
-            callback._model = None
+        for callback, model in zip(listed, before, strict=True):
+            callback._model = model
 
 
 def compile_arguments(model: Any) -> dict[str, Any]:

@@ -120,9 +120,15 @@ def compile_network(
         loss.target,
         declared_logits=loss.declared_logits(),
     )
+    made = loss.make(reading) if compiled_loss is None else compiled_loss
+    if getattr(made, "reduction", "sum") in (None, "none"):
+        raise ValueError(
+            "loss__reduction must be 'sum_over_batch_size' or 'sum', as training goes by one "
+            f"number; got {made.reduction!r} of {made!r}."
+        )
     if compiled_loss is None:
         options = compile_options(params)
-        options["loss"] = loss.make(reading)
+        options["loss"] = made
         if network.compiled:
             own = compile_arguments(network)
             for kind in KINDS_OF_METRICS:
@@ -167,16 +173,7 @@ class _Loss:
         return self.routed.get("from_logits")
 
     def make(self, reading: Reading) -> Any:
-        """Return the loss for a network whose outputs are read so, which gives one number."""
-        loss = self._make(reading)
-        if getattr(loss, "reduction", "sum") in (None, "none"):
-            raise ValueError(
-                "loss__reduction must be 'sum_over_batch_size' or 'sum', as training goes by one "
-                f"number; got {loss.reduction!r}."
-            )
-        return loss
-
-    def _make(self, reading: Reading) -> Any:
+        """Return the loss for a network whose outputs are read so."""
         target = loss_class(reading.head.loss) if self.target is None else self.target
         if self.target is None or self.by_name:
             target = self._faster(target, reading)

@@ -56,6 +56,11 @@ class OnProbabilities(keras.metrics.Metric):
         """Reset the metric."""
         self.metric.reset_state()
 
+    def live_arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments as the objects that they are."""
+        names = ("metric", "activation", "name", "dtype")
+        return {name: getattr(self, name) for name in names}
+
     def get_config(self) -> dict[str, Any]:
         """Return what :meth:`from_config` needs."""
         metric = keras.saving.serialize_keras_object(self.metric)
@@ -75,7 +80,7 @@ def asked_metrics(params: Mapping[str, Any]) -> dict[str, Any]:
         metrics = unflatten_params(metric_classes(metrics), routed)
     asked = {"metrics": keras_metrics(metrics)}
     if params.get("compile__weighted_metrics"):
-        asked["weighted_metrics"] = params["compile__weighted_metrics"]
+        asked["weighted_metrics"] = in_list(params["compile__weighted_metrics"])
     return renewed(asked)
 
 

@@ -11,10 +11,13 @@ that are not registered lose their parameters or cannot be read.
 from __future__ import annotations
 
 import inspect
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 _OBJECTS = (keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
 
@@ -41,7 +44,8 @@ def packed(value: Any) -> Any:
         if not isinstance(item, _OBJECTS):
             return _mapped(pack, item)
         if id(item) not in known:
-            known[id(item)] = _Packed(type(item), _describe(item))
+            make, state = _describe(item)
+            known[id(item)] = _Packed(make, type(item), _mapped(pack, state))
         return known[id(item)]
 
     return pack(value)
@@ -55,31 +59,51 @@ def unpacked(value: Any) -> Any:
         if not isinstance(item, _Packed):
             return _mapped(unpack, item)
         if id(item) not in made:
-            made[id(item)] = item.unpack()
+            made[id(item)] = item.make(item.kind, _mapped(unpack, item.state))
         return made[id(item)]
 
     return unpack(value)
 
 
 def is_alike(one: Any, other: Any) -> bool:
-    """Tell whether two objects of Keras are of one class and configuration."""
+    """Tell whether two objects of Keras are of one class and configuration.
+
+    The names of optimizers, which Keras numbers, do not matter; metrics are logged by theirs.
+    """
+    if type(one) is not type(other):
+        return False
+    configs = [dict(item.get_config()) for item in (one, other)]
+    for config in configs:
+        if isinstance(one, keras.optimizers.Optimizer):
+            config.pop("name", None)
     # As text: arrays in configurations would be compared entry by entry.
-    return type(one) is type(other) and str(one.get_config()) == str(other.get_config())
+    with np.printoptions(threshold=sys.maxsize):
+        return str(configs[0]) == str(configs[1])
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """A class, and what makes an object of it: a loss' attributes, else a configuration."""
+    """How to make an object of a class, and of what."""
 
+    make: Callable[[type, dict[str, Any]], Any]
     kind: type
     state: dict[str, Any]
 
-    def unpack(self) -> Any:
-        if not issubclass(self.kind, keras.losses.Loss):
-            return self.kind.from_config(self.state)  # type: ignore[attr-defined]
-        loss: Any = object.__new__(self.kind)
-        vars(loss).update(self.state)
-        return loss
+
+def _from_attributes(kind: type, state: dict[str, Any]) -> Any:
+    made: Any = object.__new__(kind)
+    vars(made).update(state)
+    return made
+
+
+def _from_arguments(kind: type, state: dict[str, Any]) -> Any:
+    return kind(**state)
+
+
+def _from_config(kind: Any, state: dict[str, Any]) -> Any:
+    made = kind.from_config(state["config"])
+    vars(made).update(state["attributes"])
+    return made
 
 
 def _mapped(function: Any, value: Any) -> Any:
@@ -89,11 +113,27 @@ def _mapped(function: Any, value: Any) -> Any:
     return type(value)(map(function, value)) if type(value) in (list, tuple) else value
 
 
-def _describe(item: Any) -> dict[str, Any]:
+def _describe(item: Any) -> tuple[Callable[[type, dict[str, Any]], Any], dict[str, Any]]:
+    """Return a function that makes an object like this one, and what it takes."""
     if isinstance(item, keras.losses.Loss):
-        return dict(vars(item))  # plain attributes
+        return _from_attributes, dict(vars(item))
+    if hasattr(item, "live_arguments"):
+        return _from_arguments, item.live_arguments()
+    if type(item) is keras.metrics.MeanMetricWrapper:
+        return _from_arguments, {
+            "fn": item._fn,
+            "name": item.name,
+            "dtype": item.dtype,
+            **item._fn_kwargs,
+        }
     _require_config(item)
-    return item.get_config()
+    config = item.get_config()
+    rate = getattr(item, "_learning_rate", None)
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        config["learning_rate"] = rate  # an object that never changes
+    # Not all configurations hold the arguments of a metric's function.
+    attributes = {"_fn_kwargs": item._fn_kwargs} if hasattr(item, "_fn_kwargs") else {}
+    return _from_config, {"config": config, "attributes": attributes}
 
 
 def _require_config(item: Any) -> None:
@@ -103,12 +143,24 @@ def _require_config(item: Any) -> None:
         name: next(place for place, base in enumerate(kind.__mro__) if name in vars(base))
         for name in ("__init__", "get_config")
     }
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    told = {"self", *item.get_config()}
-    lost = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name not in told]
+    told = item.get_config()
+    lost = [
+        parameter.name
+        for parameter in list(inspect.signature(kind.__init__).parameters.values())[1:]
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        and parameter.name not in told
+        and not _is_default(parameter, item)
+    ]
     if places["get_config"] > places["__init__"] and lost:
         raise ValueError(
             f"{kind.__name__} takes parameters, {lost}, that its get_config does not return, so no "
             "fit can have a fresh one of its own. Define get_config, or pass the class, and the "
             "parameters behind its prefix."
         )
+
+
+def _is_default(parameter: inspect.Parameter, item: Any) -> bool:
+    """Tell whether an object has an attribute for a parameter, with the parameter's default."""
+    default = parameter.default
+    value = getattr(item, parameter.name, inspect.Parameter.empty)
+    return default is not parameter.empty and (value is default or str(value) == str(default))

@@ -281,10 +281,20 @@ def read_classes(classes: Any, y: Any) -> np.ndarray | None:
 
     scikit-learn's tools pass the values of an indicator, 0 and 1.
     """
+    if _holds_pairs(classes):  # ``classes_`` of an indicator, or one array for each label
+        return None
     names = name_array(classes)
     is_values = set(names.tolist()) <= {0, 1}
     container = read_targets(y, declared=names).container if is_values else ""
     return None if container in ("dense", "frame", "sparse") else names
+
+
+def _holds_pairs(classes: Any) -> bool:
+    """Tell whether there are arrays of 0 and 1 for each label."""
+    if not isinstance(classes, (list, tuple, np.ndarray)):
+        return False
+    rows = [row for row in classes if isinstance(row, np.ndarray) and row.ndim == 1]
+    return bool(rows) and len(rows) == len(classes) and set(np.concatenate(rows)) <= {0, 1}
 
 
 def require_same_classes(classes: np.ndarray, label_names: np.ndarray) -> None:

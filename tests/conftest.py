@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(items):
     seen = set()
     for item in items:
         test = item.nodeid.partition("[")[0]
-        if test in seen and item.path.stem in TRAINING:
+        is_slow = item.get_closest_marker("slow") is not None
+        if test in seen and item.path.stem in TRAINING and not is_slow:
             item.add_marker("thorough")
         seen.add(test)
         if item.get_closest_marker("thorough"):

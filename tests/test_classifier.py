@@ -659,6 +659,9 @@ def test_partial_fit_with_the_values_of_an_indicator(make_classifier, multilabel
     for values in ([0, 1], np.array([1, 0])):
         clf = make_classifier().partial_fit(X, Y.tolist(), classes=values)
         assert clf.partial_fit(X, Y, classes=values).n_labels_ == 3
+    clf = make_classifier().fit(X, Y)
+    clf.partial_fit(X, Y, classes=clf.classes_)
+    make_classifier().partial_fit(X, Y, classes=[np.array([0, 1])] * 3)
     with pytest.raises(ValueError, match="list or array in the order of the columns; got set"):
         make_classifier().partial_fit(X, Y, classes={"a", "b", "c"})
 

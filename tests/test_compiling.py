@@ -292,7 +292,8 @@ TRAINED_WITH = {
     "optimizer object": {"optimizer": keras.optimizers.RMSprop(0.003)},
     "metrics": {"metrics": ["accuracy", "mse"]},
     "metric parameters": {"metrics": [keras.metrics.AUC], "metrics__curve": "PR"},
-    "weighted metrics": {"compile__weighted_metrics": ["accuracy"]},
+    "weighted metrics": {"compile__weighted_metrics": "accuracy"},
+    "weights of labels": {"class_weight": "balanced"},
     "scores": {"metrics": ["f1_macro"], "validation_split": 0.2},
 }
 
@@ -322,6 +323,16 @@ def test_others_than_a_compiled_model_has_would_have_no_effect(other, multilabel
         clone(clf).set_params(**other).fit(*multilabel_data)
 
 
+def test_weights_of_labels_are_of_one_fit(multilabel_data):
+    X, Y = multilabel_data
+    weighted = KerasMultiLabelClassifier(head(), warm_start=True, class_weight=[9.0, 1.0, 1.0])
+    weighted.set_params(epochs=1).fit(X, Y)
+    pickle.loads(pickle.dumps(weighted)).partial_fit(X, Y)
+    again = KerasMultiLabelClassifier(weighted.model_, epochs=1).fit(X, Y)
+    assert again.model_.loss.label_weight is None
+    assert weighted.model_.loss.label_weight is not None
+
+
 def test_positions_of_metrics_are_those_in_the_list(multilabel_data):
     """Scores, which Keras does not compute, count as well."""
     metrics = ["f1_macro", keras.metrics.Precision, keras.metrics.Recall]
@@ -339,3 +350,6 @@ def test_a_loss_gives_one_number(loss, multilabel_data):
     clf = KerasMultiLabelClassifier("mlp", loss=loss, loss__reduction=None)
     with pytest.raises(ValueError, match=r"loss__reduction must be .*got None"):
         clf.fit(*multilabel_data)
+    model = head(loss=keras.losses.BinaryCrossentropy(from_logits=True, reduction=None))
+    with pytest.raises(ValueError, match=r"loss__reduction must be .*got None"):
+        KerasMultiLabelClassifier(model).fit(*multilabel_data)

@@ -434,3 +434,27 @@ def test_a_model_to_train_in_place_is_compiled_as_before():
     assert not model.compiled
     clf.set_params(loss="hill", optimizer__learning_rate=0.01).fit(X, Y)
     assert model.loss.name == "hill"
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_compiled_model_without_weights_can_be_trained_in_place(engine):
+    model = keras.Sequential([keras.layers.Dense(3, "sigmoid")])
+    model.compile("sgd", "mse")
+    clf = KerasMultiLabelClassifier(model, warm_start=True, epochs=1, engine=engine)
+    with pytest.raises(RuntimeError, match="stop"):
+        clf.fit(X, Y, callbacks=[Stop()])
+    clf.fit(X, Y).fit(X, Y)
+
+
+def test_a_series_of_weights_is_one_for_each_row():
+    """However it is numbered: pandas keeps the numbers of rows that are drawn."""
+    rows = np.array([2, 0, 1])
+    series = pd.Series([1.0, 0.0, 5.0], index=rows)
+    frame = pd.DataFrame(Y, columns=list("abc"))
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, random_state=0)
+    expected = clf.fit(X[rows], Y[rows], sample_weight=series.to_numpy()).predict_proba(X)
+    found = clf.fit(X[rows], Y[rows], sample_weight=series).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+    some = pd.Series(np.arange(12.0)).iloc[[5, 3, 9]]
+    data = X[some.index], frame.iloc[some.index]
+    clf.fit(*data, sample_weight=some, validation_data=(*data, some))

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras._keras_objects import packed, renewed, unpacked
+from skmultilabel_keras._keras_objects import is_alike, packed, renewed, unpacked
 
 
 def halved(y_true, y_pred):
@@ -41,6 +41,43 @@ class Always(keras.metrics.Mean):
         return {**super().get_config(), "value": self.value}
 
 
+class Nested(keras.losses.Loss):
+    """A loss that holds others."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = [inner]
+
+    def call(self, y_true, y_pred):
+        return self.inner[0].call(y_true, y_pred)
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        return self.rate / (1.0 + keras.ops.cast(step, "float32"))
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+class Passing(keras.metrics.Mean):
+    """Takes what it hands on, and a parameter that stays as it is by default."""
+
+    def __init__(self, *args, debug=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.debug = debug
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_pred)
+
+
+def share_of_high(y_true, y_pred, border=0.5):
+    return keras.ops.mean(keras.ops.cast(y_pred > border, "float32"), axis=-1)
+
+
 class Forgetful(keras.metrics.Mean):
     def __init__(self, value=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -65,7 +102,13 @@ PARAMETERS = {
     "layer": {"model": build},
     "loss": {"loss": Weighted(100.0)},
     "loss and metrics": {"loss": Weighted(3.0), "metrics": [Always(7.0), keras.metrics.AUC()]},
+    "loss in a loss": {"loss": Nested(Weighted(3.0))},
+    "function of a metric": {
+        "metrics": [keras.metrics.MeanMetricWrapper(share_of_high, name="high", border=0.3)]
+    },
+    "metric that hands on": {"metrics": [Passing()]},
     "optimizer": {"optimizer": Slowed(0.1)},
+    "schedule": {"optimizer": keras.optimizers.SGD(Schedule(0.1))},
 }
 
 COPIES = {
@@ -116,6 +159,23 @@ def test_a_compiled_model_with_a_loss_of_ones_own(multilabel_data):
     clf = KerasMultiLabelClassifier(model, epochs=1).fit(*multilabel_data)
     assert clf.model_.loss.weight == 2
     assert clf.model_.loss is not model.loss
+
+
+@pytest.mark.parametrize("metric", [share_of_high, Always(7.0)], ids=["function", "object"])
+def test_a_fitted_network_may_be_fitted_again(metric, multilabel_data):
+    first = KerasMultiLabelClassifier("linear", metrics=[metric], epochs=1).fit(*multilabel_data)
+    again = KerasMultiLabelClassifier(first.model_, epochs=1).fit(*multilabel_data)
+    assert again.history_.keys() == first.history_.keys()
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_callback_may_predict(engine, make_classifier, multilabel_data):
+    X, Y = multilabel_data
+    clf = make_classifier(engine=engine, warm_start=True).fit(X, Y)
+    predict = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: clf.predict(X))
+    stop = keras.callbacks.EarlyStopping(monitor="loss", restore_best_weights=True)
+    clf.set_params(callbacks=[predict, stop]).fit(X, Y)
+    assert predict._model is stop._model is None
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
@@ -172,6 +232,7 @@ def test_other_values_are_handed_back_as_they_are():
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1),
         keras.losses.MeanSquaredError(reduction="sum"),
         keras.metrics.Precision(thresholds=0.3),
+        keras.metrics.CosineSimilarity(axis=0),
         keras.optimizers.AdamW(0.01, weight_decay=0.2),
     ],
 )
@@ -179,4 +240,12 @@ def test_what_keras_has_is_renewed_with_its_configuration(item):
     fresh = renewed([item])[0]
     assert fresh is not item
     assert type(fresh) is type(item)
-    assert fresh.get_config() == item.get_config()
+    assert is_alike(fresh, item)
+    assert vars(fresh).get("_fn_kwargs") == vars(item).get("_fn_kwargs")
+
+
+def test_alike_are_those_of_one_class_and_configuration():
+    adam = keras.optimizers.Adam(0.1)
+    assert is_alike(adam, keras.optimizers.Adam(0.1))
+    assert not is_alike(adam, keras.optimizers.Adam(0.2))
+    assert not is_alike(adam, keras.optimizers.AdamW(0.1))

@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skmultilabel_keras import KerasMultiLabelClassifier
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
@@ -101,12 +103,22 @@ def test_parameters_of_fit_that_are_no_rows_go_to_the_estimator_as_they_are(kind
 
 
 @EVERY
-def test_columns_in_another_order_are_an_error(kind):
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda clf: clf,
+        lambda clf: make_pipeline(StandardScaler(), clf),
+        lambda clf: GridSearchCV(clf, {"epochs": [1, 2]}, cv=2),
+    ],
+    ids=["classifier", "pipeline", "search"],
+)
+def test_columns_in_another_order_are_an_error(kind, wrap):
     X, y = make_data()
     frame = pd.DataFrame(y, columns=list("abc"))
-    fitted, other = network().fit(X, frame), frame[list("cab")]
+    other = frame[list("cab")]
+    fitted = wrap(network()).fit(X, frame)
     options = {"refit": False} if kind is MultiLabelTunedThresholdClassifierCV else {}
-    with pytest.raises(ValueError, match="columns in the order of the estimator's fit"):
+    with pytest.raises(ValueError, match="the columns of the estimator's fit, in their order"):
         kind(fitted, cv="prefit", **options).fit(X, other)
     meta = kind(fitted, cv="prefit", **options).fit(X, frame)
     assert meta.score(X, frame) == meta.score(X, y)

@@ -46,8 +46,9 @@ class LabelLoss(keras.losses.Loss):
                 f"reduction must be 'sum_over_batch_size', 'sum' or None; got {reduction!r}."
             )
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        # May be set to a tensor for the time of a trace, which then serves all values.
-        self.label_weight = None if label_weight is None else _as_two_rows(label_weight)
+        self.own_label_weight = None if label_weight is None else _as_two_rows(label_weight)
+        # A fit may set others, and tensors for the time of a trace, which then serves all values.
+        self.label_weight = self.own_label_weight
         self.may_lack = may_lack
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -84,8 +85,8 @@ class LabelLoss(keras.losses.Loss):
         return self(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        weight = self.label_weight
+        """Return the constructor's arguments; what a fit told the loss is none of them."""
+        weight = self.own_label_weight
         return {
             **super().get_config(),
             "label_weight": None if weight is None else np.asarray(weight).tolist(),

@@ -235,13 +235,26 @@ def _require_fitted(estimator: Any) -> None:
 
 
 def _require_same_order(estimator: Any, y: Any) -> None:
-    """Raise for a DataFrame with the labels of a fitted estimator in another order."""
-    fitted = np.asarray(getattr(estimator, "label_names_", ())).tolist()
+    """Raise for a DataFrame with other labels than a fitted estimator's, or in another order."""
+    fitted = _find_label_names(estimator)
     given = list(y.columns) if hasattr(y, "columns") else fitted
-    if given != fitted and set(given) == set(fitted):
+    if given != fitted and fitted != list(range(len(fitted))):
         raise ValueError(
-            f"y must have its columns in the order of the estimator's fit, {fitted}; got {given}."
+            f"y must have the columns of the estimator's fit, in their order, {fitted}; got "
+            f"{given}."
         )
+
+
+def _find_label_names(estimator: Any) -> list[Any]:
+    """Return the label names of a fitted estimator, within a pipeline or a search too."""
+    while not hasattr(estimator, "label_names_"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            return []
+    return np.asarray(estimator.label_names_).tolist()
 
 
 def _as_indices(rows: Any) -> np.ndarray:
