@@ -408,10 +408,10 @@ def _named(parameter: str, module: Any, name: str, ours: Iterable[str] = ()) -> 
         return module.get(name)
     except ValueError as error:
         known = {*ours, *(item for item in dir(module) if item[0] != "_")}
+        where = f"keras.{module.__name__.rpartition('.')[2]}"  # whatever Keras calls it within
         also = " or of this package" if ours else ""
         raise ValueError(
-            f"{parameter}: there is no {name!r} in {module.__name__}{also}. "
-            f"{nearest_names(name, known)}"
+            f"{parameter}: there is no {name!r} in {where}{also}. {nearest_names(name, known)}"
         ) from error
 
 

@@ -680,7 +680,7 @@ def test_a_routed_parameter_may_be_set_as_an_attribute():
 def test_a_passed_network_keeps_what_it_was_trained_with(n_bins, make_classifier, multilabel_data):
     X, Y = multilabel_data
     source = make_classifier(model__n_bins=n_bins).fit(X[:60], Y[:60])
-    network = keras.Model(source.model_.inputs, source.model_.outputs)
+    network = keras.Model(source.model_.inputs[0], source.model_.outputs[0])
     frozen = KerasMultiLabelClassifier(
         network, optimizer="sgd", optimizer__learning_rate=0.0, epochs=1
     )
