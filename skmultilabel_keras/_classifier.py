@@ -249,6 +249,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     _own_label_weight: np.ndarray | None
     _preparation: Any
     label_names_: np.ndarray
+    target_encoder_: TargetEncoder
     decision_rule_: DecisionRule | None
 
     def __init__(
@@ -558,7 +559,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if classes is not None:
             classes = read_classes(classes, y)
             if not (reset or classes is None):
-                require_same_classes(classes, self.label_names_)
+                require_same_classes(classes, self.label_names_, self.target_encoder_.meaning_)
         if reset:
             declared = self.label_names if classes is None else classes
             encoder = TargetEncoder(label_names=declared, exclusive=self.exclusive)
@@ -867,9 +868,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         rows = replace(rows, X=self._prepare(rows.X), y=y)
         return rows.with_mean_weight_one()
 
+    def _was_passed(self) -> bool:
+        """Tell whether the network is a Keras model of the user's, or a copy of it."""
+        return isinstance(self._resolved_model(self._built_with), keras.Model)
+
     def _set_scalers(self, rows: Rows) -> None:
         """Set what inputs are standardised by; a model that was passed keeps what it has."""
-        keep_set = isinstance(self._resolved_model(self._built_with), keras.Model)
+        keep_set = self._was_passed()
         scalers = find_scalers(self._network, FeatureScaler, keep_set=keep_set)
         if scalers:
             statistics = feature_statistics(rows, vars(self).get("feature_names_in_"))
@@ -881,7 +886,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _set_priors(self, rows: Rows) -> None:
         """Start biases at the priors of the labels, where a new network asks for it."""
         biases = find_priors(self._network, self._reading.n_units)
-        if not biases or isinstance(self._resolved_model(self._built_with), keras.Model):
+        if not biases or self._was_passed():
             return  # a model that was passed keeps its weights
         own = self._own_label_weight
         logits = prior_logits(

@@ -297,12 +297,18 @@ def _holds_pairs(classes: Any) -> bool:
     return bool(rows) and len(rows) == len(classes) and set(np.concatenate(rows)) <= {0, 1}
 
 
-def require_same_classes(classes: np.ndarray, label_names: np.ndarray) -> None:
-    """Raise for other label names than those of the first call of ``partial_fit``."""
-    if classes.tolist() != label_names.tolist():
+def require_same_classes(classes: np.ndarray, label_names: np.ndarray, meaning: str) -> None:
+    """Raise for other label names than those of the first call of ``partial_fit``.
+
+    Those of an indicator stand for its columns, so their order counts; that of classes does not.
+    """
+    given, known = classes.tolist(), label_names.tolist()
+    same = given == known if meaning == "indicator" else set(given) == set(known)
+    if not same:
+        order = ", in their order" if meaning == "indicator" else ""
         raise ValueError(
-            f"classes must be the label names of the first call, {label_names.tolist()}, in their "
-            f"order; got {classes.tolist()}. They may be left out."
+            f"classes must be the label names of the first call, {known}{order}; got {given}. They "
+            "may be left out."
         )
 
 

@@ -654,6 +654,17 @@ def test_partial_fit_of_label_lists_with_all_classes(classes, make_classifier, m
     assert clf.current_epoch == 3
 
 
+@pytest.mark.parametrize("classes", [[0, 1, 2], [2, 0, 1], np.array([1, 2, 0])], ids=str)
+def test_partial_fit_of_classes_in_any_order(classes, make_classifier, multilabel_data):
+    """As in scikit-learn: the codes of classes are in sorted order anyhow."""
+    X, y = multilabel_data[0], np.arange(120) % 3
+    clf = make_classifier().partial_fit(X, y, classes=classes)
+    assert clf.partial_fit(X, y, classes=classes).classes_.tolist() == [0, 1, 2]
+    clf.partial_fit(X, y, classes=[1, 0, 2])
+    with pytest.raises(ValueError, match="classes must be the label names of the first call"):
+        clf.partial_fit(X, y, classes=[0, 1, 3])
+
+
 def test_partial_fit_with_the_values_of_an_indicator(make_classifier, multilabel_data):
     X, Y = multilabel_data
     for values in ([0, 1], np.array([1, 0])):

@@ -310,9 +310,8 @@ class PrecisionAtLeast(_CutObjective):
     Notes
     -----
     A label for which no cut is precise enough has an infinite threshold: it is never predicted.
-    ``evaluate`` returns the mean
-    recall over labels, 0 for a label without a row. Of cuts of the same recall the one with the
-    higher precision is taken.
+    ``evaluate`` returns the mean recall over labels, 0 for a label without a row. Of cuts of the
+    same recall the one with the higher precision is taken.
 
     Examples
     --------

@@ -72,7 +72,8 @@ class FeatureScaler(keras.layers.Layer):
         """Return the standardised inputs."""
         if self.shift:
             return (inputs - self.mean) / self.scale
-        return keras.ops.cast(inputs, self.compute_dtype) / self.scale  # sparse rows are not cast
+        # Keras itself casts no sparse inputs.
+        return keras.ops.cast(inputs, self.compute_dtype) / self.scale
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the inputs' own shape, which a division of sparse rows would lose."""
