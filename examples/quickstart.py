@@ -12,7 +12,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # fewer messages from TensorFlow
 
+from joblib import parallel_config
 from sklearn.dummy import DummyClassifier
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -48,14 +50,16 @@ def main(n_scenes=4000, epochs=20, hidden_layer_sizes=((128,), (512,), (256, 128
 def search_network(X, y, epochs, hidden_layer_sizes):
     """Cross-validate every candidate, and fit the best one on all rows."""
     network = KerasMultiLabelClassifier("mlp", epochs=epochs, random_state=0)
-    pipeline = Pipeline([("scale", StandardScaler()), ("network", network)])
+    # Some pixels are always black. The network scales its inputs itself.
+    pipeline = Pipeline([("select", VarianceThreshold()), ("network", network)])
     grid = {
         "network__optimizer__learning_rate": [1e-3, 3e-3],
         "network__model__hidden_layer_sizes": list(hidden_layer_sizes),
     }
     scoring = multilabel_scorers(list(SCORES))
-    search = GridSearchCV(pipeline, grid, scoring=scoring, refit="f1_micro", cv=3, n_jobs=2)
-    return search.fit(X, y)
+    search = GridSearchCV(pipeline, grid, scoring=scoring, refit="f1_micro", cv=3)
+    with parallel_config("threading", n_jobs=2):
+        return search.fit(X, y)
 
 
 def fit_baselines(X, y):

@@ -130,12 +130,15 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         "auto" is "adam", with settings that fit the network where that is chosen too. Routed
         parameters: ``optimizer__learning_rate=1e-3``.
     loss : str, class, callable or keras.losses.Loss, default=None
-        None takes the loss that fits the targets. For a name or a class, whether it works on
-        logits or probabilities is set from the network's last layer.
+        None takes the loss that fits the targets. A name or a class is one of
+        :mod:`skmultilabel_keras.losses` ("focal", "asymmetric", "zlpr", ...) or of Keras; whether
+        it works on logits or probabilities is set from the network's last layer. Routed
+        parameters: ``loss__gamma=2.0``.
     metrics : str, class, callable, keras.metrics.Metric or list of these, default=None
         Logged each epoch, on probabilities. "accuracy" is the one that fits the targets. Names of
-        :func:`~skmultilabel_keras.metrics.multilabel_scorers`, with or without ``neg_``, are
-        computed on the validation rows after each epoch: "f1_micro" is logged as "val_f1_micro".
+        :func:`~skmultilabel_keras.multilabel_scorers`, with or without ``neg_``, are computed on
+        the validation rows after each epoch: "f1_micro" is logged as "val_f1_micro". They need
+        validation rows and a label indicator.
     batch_size : int, default=None
         Rows per training step; -1 for all. None takes what fits a chosen network; else 64, or a
         hundredth of the rows up to 512.
@@ -171,6 +174,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     label_names : array-like of shape (n_labels,), default=None
         All labels, in the order of the columns. Declares labels that may be absent from lists of
         label names or from 1-D labels, and names the columns of an indicator without names.
+        Classes of 1-D targets are sorted, whatever their order here.
     early_stopping : bool, default=False
         Whether training stops when ``monitor`` has not improved for ``n_iter_no_change`` epochs,
         and takes the best weights back. Uses ``validation_data`` or ``validation_split``, 0.1 if
@@ -225,7 +229,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     See Also
     --------
-    skmultilabel_keras.metrics.multilabel_scorers : Scorers for grid searches.
+    skmultilabel_keras.multilabel_scorers : Scorers for grid searches.
+    skmultilabel_keras.losses : Losses of label indicators.
+    skmultilabel_keras.decision_rules : What makes labels of probabilities.
 
     Examples
     --------
@@ -435,7 +441,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Raises
         ------
         ValueError
-            As in ``fit``; for a label that the first call did not see.
+            As in ``fit``; for a label that the first call did not see, for
+            ``class_weight="balanced"``, and for a decision rule that learns from all rows, such as
+            "subset_accuracy".
+        TypeError
+            For ``epochs``, ``initial_epoch`` and ``validation_split``.
         """
         for name in ("epochs", "initial_epoch", "validation_split"):
             if name in kwargs:
@@ -489,6 +499,11 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._set_scalers(rows)
             self._set_priors(replace(rows, y=self._reading.encode(rows.y, self.n_labels_)))
         return self
+
+    @property
+    def current_epoch(self) -> int:
+        """Number of epochs in ``history_``; 0 before training."""
+        return len(vars(self).get("history_", {}).get("loss", ()))
 
     @contextmanager
     def _unchanged_on_error(self, *, go_on: bool) -> Iterator[None]:
@@ -954,7 +969,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         Returns
         -------
         ndarray or CSR of shape (n_samples, n_labels), or ndarray of shape (n_samples,)
-            In the kind of container that ``fit`` saw, of its dtype.
+            CSR for sparse targets, 1-D for classes, else a 2-D array. Of the dtype of an array or
+            of sparse targets; float64 for a DataFrame of floats, int64 for other DataFrames,
+            objects and label lists.
         """
         outputs = self._outputs(X, kwargs)
         return self.target_encoder_.decode(self._decide(outputs))

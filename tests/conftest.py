@@ -5,6 +5,7 @@ import os
 import pickle
 import random
 import sys
+from collections import Counter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import make_multilabel_classification
 
-# Modules whose tests train networks: of the cases of a test, the first one is quick.
+# How many cases of a test are quick; in modules whose tests train networks, the first one is.
+QUICK_CASES = 6
 TRAINING = frozenset(
     {
         "test_classifier",
@@ -49,13 +51,14 @@ settings.load_profile("default")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Leave the quick tests a few minutes: all that is thorough is slow as well."""
-    seen = set()
+    seen = Counter()
     for item in items:
         test = item.nodeid.partition("[")[0]
         is_slow = item.get_closest_marker("slow") is not None
-        if test in seen and item.path.stem in TRAINING and not is_slow:
+        limit = 1 if item.path.stem in TRAINING else QUICK_CASES
+        if seen[test] >= limit and not is_slow:
             item.add_marker("thorough")
-        seen.add(test)
+        seen[test] += 1
         if item.get_closest_marker("thorough"):
             item.add_marker("slow")
 

@@ -75,6 +75,7 @@ def test_contenders_take_turns(bench):
     assert [sample.value for sample in samples["A"]] == [1, 3]
 
 
+@pytest.mark.thorough
 def test_part_of_the_work_is_scaled(bench):
     calls = []
     settings = bench.timing.Settings(repeats=3, patience=0.0)

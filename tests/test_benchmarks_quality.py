@@ -510,6 +510,7 @@ def test_a_column_is_ranked_where_it_has_values(bench, made_up):
     assert by_title["micro-F1"] == "2.00"
 
 
+@pytest.mark.thorough
 def test_sets_that_are_left_out_are_named(bench, made_up, make_row):
     rows = [
         *made_up,

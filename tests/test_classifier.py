@@ -134,6 +134,7 @@ def test_routed_parameters_reach_loss_and_optimizer(multilabel_data, make_classi
     assert clf.model_.optimizer.momentum == 0.9
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_metrics_are_computed_on_probabilities(activation, multilabel_data):
     X, Y = multilabel_data
@@ -447,8 +448,12 @@ def test_initialize_builds_without_training(multilabel_data, make_classifier):
     clf = make_classifier().initialize(X, Y)
     assert clf.n_iter_ == 0
     assert clf.history_ == {}
+    assert clf.current_epoch == 0
     assert clf.predict(X).shape == Y.shape
     assert np.allclose(clf.model_.get_layer("scaler").mean, X.mean(axis=0), rtol=1e-5)
+    expected = make_classifier().partial_fit(X, Y)
+    assert np.array_equal(clf.partial_fit(X, Y).predict_proba(X), expected.predict_proba(X))
+    assert clf.current_epoch == 1
 
 
 # Weights.

@@ -79,6 +79,7 @@ class Centred(keras.layers.Layer):
         return centre(inputs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "look",
     [
@@ -193,6 +194,7 @@ def test_metrics_of_a_function_and_of_the_estimator(multilabel_data):
     assert set(given.history_) == {"loss", "mse"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["metrics", "weighted_metrics"])
 def test_a_model_compiled_without_a_loss_keeps_its_metrics(kind, multilabel_data):
     """They are computed on probabilities, as those that the estimator is given."""

@@ -192,6 +192,7 @@ def test_values_trace_nothing_new(base, other):
     assert clf.engine_.name == "shared"
 
 
+@pytest.mark.thorough
 def test_values_have_their_effect():
     """What enters a trace as a value is not that of the fit that was traced."""
     for base, other in VALUES.values():

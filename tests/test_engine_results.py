@@ -230,6 +230,7 @@ def halve(epoch, rate):
     return rate / 2
 
 
+@pytest.mark.thorough
 def test_callbacks_that_change_the_learning_rate():
     def make():
         return [
@@ -260,6 +261,7 @@ def test_callbacks_that_change_weights(params):
     assert_agree(*fit_both(callbacks=Editor(), **params))
 
 
+@pytest.mark.thorough
 def test_fits_that_go_on():
     def make(engine):
         clf = KerasMultiLabelClassifier(
@@ -286,6 +288,7 @@ def test_weights_do_not_depend_on_who_watches():
         assert np.array_equal(a, b)
 
 
+@pytest.mark.thorough
 def test_epochs_of_many_steps_are_run_in_parts():
     """The first call does 256 steps at most."""
     clf, keras_own = fit_both(

@@ -126,6 +126,7 @@ def ignore_one_output(meta):
     return keras.Model(outer, layers.Dense(meta["n_units_"])(inner(outer)[0]))
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables:UserWarning")
 @pytest.mark.parametrize("model", [embed, ignore_one_output])
 def test_gradients_that_make_no_vector_go_the_other_way(model, monkeypatch):

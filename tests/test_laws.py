@@ -64,6 +64,7 @@ indicators = hnp.arrays(
 # 1. Fold independence.
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("container", CONTAINERS)
 @given(Y=indicators)
 @settings(max_examples=8)
@@ -99,6 +100,7 @@ def test_rows_that_look_like_classes_stay_labels(Y):
     assert not np.allclose(clf.predict_proba(X).sum(axis=1), 1)
 
 
+@pytest.mark.thorough
 def test_folds_without_a_label_are_put_together(multilabel_data):
     """Unshuffled folds of sorted rows lack labels; out-of-fold scores keep their columns."""
     X, Y = multilabel_data
@@ -184,6 +186,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(multilabel_data):
     assert np.array_equal(clf.decision_function(X), scores)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_fit_that_goes_on_and_fails_puts_weights_back(method, multilabel_data):
     X, Y = multilabel_data
@@ -235,6 +238,7 @@ def build_unseeded(meta):
     return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(x))
 
 
+@pytest.mark.thorough
 def test_networks_of_users_are_seeded_too(multilabel_data):
     X, Y = multilabel_data
     one, two, other = (
@@ -284,6 +288,7 @@ def test_another_process_gives_the_same_bits(multilabel_data):
     )
 
 
+@pytest.mark.thorough
 def test_order_of_rows_does_not_matter_in_one_batch(multilabel_data):
     """Full-batch training depends on the weighted set of rows alone, to the last bit."""
     X, Y = multilabel_data[0][:40], multilabel_data[1][:40]

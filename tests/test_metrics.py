@@ -161,6 +161,7 @@ def test_order_of_labels_and_rows_does_not_matter(case, data):
     np.testing.assert_allclose(label_values(*shuffled), label_values(*case)[:, labels], atol=1e-15)
 
 
+@pytest.mark.thorough
 @given(case=full_cases(), data=st.data())
 @law(20)
 def test_weights_repeat_rows(case, data):
@@ -173,6 +174,7 @@ def test_weights_repeat_rows(case, data):
         )
 
 
+@pytest.mark.thorough
 @given(case=full_cases(), data=st.data(), scale=st.floats(1e-3, 1e3))
 @law(20)
 def test_scale_of_weights_does_not_matter(case, data, scale):

@@ -131,6 +131,7 @@ def test_order_of_labels_and_rows_does_not_matter(case, data):
     np.testing.assert_allclose(label_values(*shuffled), label_values(*case)[:, labels], atol=1e-15)
 
 
+@pytest.mark.thorough
 @given(case=missing_cases())
 @law(15)
 def test_weights_of_two_repeat_rows(case):
@@ -143,6 +144,7 @@ def test_weights_of_two_repeat_rows(case):
         np.testing.assert_allclose(evaluate(*twice), expected, atol=1e-15)
 
 
+@pytest.mark.thorough
 @given(case=missing_cases())
 @law(15)
 def test_rows_and_labels_that_are_all_missing_are_as_if_not_there(case):
@@ -165,6 +167,7 @@ def test_rows_and_labels_that_are_all_missing_are_as_if_not_there(case):
     np.testing.assert_allclose(all_values(*with_label), expected, atol=1e-15)
 
 
+@pytest.mark.thorough
 @given(case=full_cases())
 @law(20)
 def test_floats_without_missing_entries_are_integers(case):

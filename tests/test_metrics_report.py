@@ -36,6 +36,7 @@ def scorer_value(name: str, y_true: Any, y_pred: Any, y_score: Any, weight: Any)
     return sign * recipe.evaluate(y_true, response, sample_weight=weight)
 
 
+@pytest.mark.thorough
 @given(case=missing_cases() | full_cases())
 @law(25)
 def test_every_value_is_that_of_its_metric(case):

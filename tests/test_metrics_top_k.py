@@ -95,6 +95,7 @@ def test_rows_without_labels():
 # Propensities
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("k", KS)
 @given(case=label_scores(), data=st.data())

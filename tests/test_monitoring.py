@@ -63,6 +63,7 @@ def test_every_scorer_comes_from_one_prediction(monkeypatch):
         )
 
 
+@pytest.mark.thorough
 def test_they_stand_beside_metrics_of_keras_and_train_alike():
     clf = fit(classifier(metrics=["accuracy", "f1_macro"]))
     plain = fit(classifier())

@@ -160,6 +160,7 @@ def test_two_classes_have_one_output_or_two(units, activation):
     assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X, y), abs=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weighing", ["balanced", "dict", "rows"])
 def test_weights_mean_the_same_in_both_encodings(weighing):
     codes = np.minimum(CODES, RNG.integers(0, 3, len(CODES)))  # shares that differ

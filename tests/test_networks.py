@@ -132,6 +132,7 @@ def test_dropout_keeps_the_mean(rate):
     assert stats.binomtest(n_dropped, outputs.size, rate).pvalue > 1e-3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])
 def test_dropout_drops_all_units_rows_and_steps_alike(seed):
     """Counts over each axis have the binomial's variance, neither more nor less."""

@@ -339,6 +339,7 @@ def test_sparse_rows_may_be_made_dense_for_a_network_of_the_users():
     )
 
 
+@pytest.mark.thorough
 def test_a_feature_that_bends_is_learnt_with_bins_alone():
     x = RNG.normal(size=(500, 1))
     y = (np.abs(x) < 0.7).astype(int)

@@ -238,6 +238,7 @@ def test_integers_are_as_good_as_floats():
     np.testing.assert_allclose(classifier().fit(X, Y).predict_proba(X), expected, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_gray_images_with_and_without_channel_are_the_same():
     X = IMAGES[..., 0]
     plain = classifier().fit(X, Y)

@@ -92,6 +92,7 @@ documents = st.lists(
 )
 
 
+@pytest.mark.thorough
 @given(documents=documents, max_length=st.integers(1, 5), ngrams=st.integers(1, 3))
 @settings(max_examples=60)
 def test_numbers_of_words_are_those_of_brute_force(documents, max_length, ngrams):
@@ -449,6 +450,7 @@ def test_sums_over_words_are_not_for_xla(pooling):
         classifier(jit_compile=True, model__pooling=pooling).fit(TEXTS, Y)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_clones_are_equal(pooling):
     clf = classifier(model__pooling=pooling, model__dropout=0.2, epochs=1)
@@ -461,6 +463,7 @@ def test_clones_are_equal(pooling):
     assert not np.array_equal(one.decision_function(TEXTS), other.decision_function(TEXTS))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_folds_of_a_search_share_one_trace(pooling):
     """Each fold has a vocabulary of its own; its size alone is in the key."""

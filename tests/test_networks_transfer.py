@@ -261,6 +261,7 @@ def test_features_are_computed_once(make, monkeypatch):
     assert sum(counts) == N - 5
 
 
+@pytest.mark.thorough
 def test_the_fitted_model_is_the_whole_network(make, backbone, tmp_path):
     clf = make(validation_split=0.2).fit(IMAGES, Y)
     X = IMAGES.astype(np.float32)
@@ -278,6 +279,7 @@ def test_the_fitted_model_is_the_whole_network(make, backbone, tmp_path):
     assert clf.model_.evaluate(X, Y, verbose=0) < loss
 
 
+@pytest.mark.thorough
 def test_callbacks_see_the_whole_network(make, tmp_path):
     class Seen(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -362,6 +364,7 @@ def test_split_at_features():
 # Fine-tuning.
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_the_backbone_learns_at_its_rate(make, backbone, optimizer, engine):
@@ -399,6 +402,7 @@ def test_batch_normalisation_keeps_its_statistics(make, backbone):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.thorough
 def test_averages_of_weights_do_not_go_with_a_rate(make):
     clf = make(model__trainable_layers=1, optimizer__use_ema=True)
     with pytest.raises(ValueError, match="optimizer__use_ema must be False"):
@@ -406,6 +410,7 @@ def test_averages_of_weights_do_not_go_with_a_rate(make):
     clf.set_params(model__backbone_rate=1).fit(IMAGES, Y)
 
 
+@pytest.mark.thorough
 def test_the_rate_survives_saving(make, tmp_path):
     clf = make(model__trainable_layers=-1, model__backbone_rate=0.5).fit(IMAGES, Y)
     clf.model_.save(tmp_path / "tuned.keras")
@@ -510,6 +515,7 @@ def test_inference_mode():
     assert len(model.trainable_variables) == 5
 
 
+@pytest.mark.thorough
 def test_a_backbone_keeps_the_scaling_of_its_inputs():
     """One of our networks, without its last layer, on pixels as it knew them."""
     X = IMAGES.astype(np.float32)
@@ -556,6 +562,7 @@ def mobile(**params):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("as_type", [str, Path])
 def test_weights_come_from_a_file(weights_file, as_type):
     network = transfer(META, weights=as_type(weights_file), backbone_options={"alpha": 0.35})
@@ -582,12 +589,14 @@ def test_a_pickle_does_without_the_file(weights_file, tmp_path):
         loaded.fit(IMAGES, Y)
 
 
+@pytest.mark.thorough
 def test_random_weights_follow_from_the_seed():
     a, b, c = (mobile(random_state=seed).fit(IMAGES, Y) for seed in (0, 0, 1))
     np.testing.assert_array_equal(a.predict_proba(IMAGES), b.predict_proba(IMAGES))
     assert not np.array_equal(weights_of(a.model_)[0], weights_of(c.model_)[0])
 
 
+@pytest.mark.thorough
 def test_weights_that_cannot_be_downloaded(monkeypatch):
     module = importlib.import_module(keras.applications.MobileNetV2.__module__)
     url = "https://example.org/models/mobilenet_no_top.h5"
@@ -718,6 +727,7 @@ def test_digits_by_the_features_of_a_network_for_photographs():
     assert (clf.predict(X_test) == y_test).mean() > 0.9
 
 
+@pytest.mark.thorough
 def test_a_copy_keeps_the_rate_of_the_backbone(make):
     clf = make(model__trainable_layers=1, model__backbone_rate=0.2).fit(IMAGES, Y)
     again = KerasMultiLabelClassifier(clf.model_, epochs=1, random_state=0).fit(IMAGES, Y)

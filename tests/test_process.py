@@ -263,6 +263,7 @@ def one_thread():
             yield pool
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", ON_ONE_THREAD)
 def test_no_fit_waits_for_a_second_thread(one_thread, multilabel_data, case):
     """A conditional within the executor of one thread hung where there was no other one."""

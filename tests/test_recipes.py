@@ -126,6 +126,7 @@ def test_a_parameter_of_another_network_is_an_error():
     assert np.array_equal(clf.predict_proba(TABLE), before)
 
 
+@pytest.mark.thorough
 def test_folds_of_a_search_share_one_trace():
     clear_compile_cache()
     grid = {"optimizer__learning_rate": [0.01, 0.001]}
@@ -156,6 +157,7 @@ def test_misspelt_names_are_found_before_the_rows_are_read(name):
         clf.fit(TABLE, Y)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", ["auto", "linear"])
 def test_epochs_may_be_opened_later(model):
     clf = KerasMultiLabelClassifier(model, epochs=2, warm_start=True, random_state=0)
@@ -173,6 +175,7 @@ def test_rows_of_weight_zero_change_nothing():
     assert clf.recipe_ == few.recipe_
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize(("n_rows", "batch_size"), [(60, -1), (15, None)])
 def test_a_weight_does_what_copies_do(make, n_rows, batch_size):
@@ -281,6 +284,7 @@ def test_rarer_labels_never_take_fewer_epochs(n_rows):
     assert epochs == sorted(epochs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["array", "CSR", "missing", "weights"])
 def test_share_of_labels_is_that_of_known_entries(how):
     """Which are those with a weight, in rows with a weight, that are not missing."""

@@ -93,6 +93,7 @@ def test_clones_agree_with_a_cold_and_a_warm_cache(params, cache_size):
     assert compile_cache_info().size == 0
 
 
+@pytest.mark.thorough
 def test_a_fit_takes_nothing_over_from_the_one_that_was_traced():
     """Weights, rates, seeds and statistics are all those of the fit itself."""
     clear_compile_cache()
@@ -174,6 +175,7 @@ def test_threads_that_share_a_loss_object_agree_with_serial_fits():
     assert [clf.history_ for clf in together] == serial
 
 
+@pytest.mark.thorough
 def test_a_search_in_threads_gives_the_scores_of_a_serial_one():
     grid = {"optimizer__learning_rate": [1e-3, 1e-2], "model__dropout": [0.1, 0.5]}
     search = GridSearchCV(classifier(), grid, cv=3, scoring="roc_auc")

@@ -358,6 +358,7 @@ def test_cross_val_predict_of_sparse_targets(make, data):
     assert np.array_equal(Y_pred.toarray(), cross_val_predict(make(), X, Y, cv=cv))
 
 
+@pytest.mark.thorough
 def test_learning_curve(make, data):
     X, Y = data
     cv = KFold(2)
@@ -1022,6 +1023,7 @@ def test_module_functions_pickle_by_name(make, data):
     _assert_equal_outputs(copied, estimator, X)
 
 
+@pytest.mark.thorough
 def test_closures_need_cloudpickle(make, data):
     """Plain pickle refuses a closure, and says so; the estimator adds no message of its own."""
     estimator = make(model=_local_function(1.0)).fit(*data)

@@ -105,6 +105,7 @@ def test_weights_equal_those_of_keras_fit(name, way):
         np.testing.assert_allclose(history[key], expected[key], rtol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["equal", "weighted"])
 @pytest.mark.parametrize("normalize", [False, True], ids=["plain", "batchnorm"])
 def test_logs_equal_those_of_keras_fit(normalize, weight):
@@ -208,6 +209,7 @@ def test_a_callback_may_stop_training_and_set_the_learning_rate():
     assert float(model.optimizer.learning_rate) == pytest.approx(0.025)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("frequency", "expected"), [(1, 4), (2, 2), ([1, 4], 2)])
 def test_validation_frequency(frequency, expected):
     plan = make_plan(epochs=4, validation_freq=frequency)

@@ -27,10 +27,21 @@ class LabelLoss(keras.losses.Loss):
         Whether entries of ``y_true`` may be NaN; False saves looking for them.
     reduction : {"sum_over_batch_size", "sum", None}, default="sum_over_batch_size"
         What becomes of the losses of the rows; the mean leaves missing labels out.
-    name : str or None
-        Name of the loss.
-    dtype : str or None
+    name : str, default=None
+        Name of the loss; None takes that of the class.
+    dtype : str, default=None
         Dtype of the computations; None takes Keras' ``floatx``.
+
+    Raises
+    ------
+    ValueError
+        For another ``reduction``, and a ``label_weight`` of another shape or with negative numbers.
+
+    Examples
+    --------
+    >>> from skmultilabel_keras.losses import Focal
+    >>> issubclass(Focal, LabelLoss)
+    True
     """
 
     def __init__(

@@ -311,8 +311,9 @@ class DistributionBalanced(EntrywiseLoss):
 
     Parameters
     ----------
-    prior : array-like of shape (n_labels,)
-        Share of the rows that hold each label, in [0, 1]. The estimator sets it in each fit.
+    prior : array-like of shape (n_labels,), default=None
+        Share of the rows that hold each label, in [0, 1]. The estimator sets it in each fit;
+        elsewhere it must be given.
     lower, slope, middle : float, default=0.1, 10.0, 0.2
         The weight of a label is ``lower + sigmoid(slope (r - middle))`` of its ratio ``r``.
     tolerance : float, default=5.0
@@ -325,7 +326,8 @@ class DistributionBalanced(EntrywiseLoss):
     Raises
     ------
     ValueError
-        If ``prior`` is not in [0, 1], or ``tolerance`` is not above 0.
+        If ``prior`` is not in [0, 1] or, once the loss is computed, is None; if ``tolerance`` is
+        not above 0.
 
     References
     ----------

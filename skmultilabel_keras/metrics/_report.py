@@ -78,6 +78,13 @@ class MultilabelReport:
         which it is predicted: numbers of rows where there are no weights. NaN where a metric is
         undefined.
     label_names : list of length n_labels
+
+    Examples
+    --------
+    >>> from skmultilabel_keras.metrics import multilabel_report
+    >>> report = multilabel_report([[1, 0], [1, 1]], [[1, 0], [0, 1]], label_names=["a", "b"])
+    >>> report.per_label["recall"].tolist()
+    [0.5, 1.0]
     """
 
     overall: dict[str, float]
@@ -85,12 +92,24 @@ class MultilabelReport:
     label_names: list[Any]
 
     def to_frame(self) -> Any:
-        """Return ``per_label`` as a pandas DataFrame with a row for each label."""
+        """Return ``per_label`` as a pandas DataFrame with a row for each label.
+
+        Raises
+        ------
+        ImportError
+            Where pandas is not installed.
+        """
         pandas = _import_pandas()
         return pandas.DataFrame(self.per_label, index=pandas.Index(self.label_names, name="label"))
 
     def overall_frame(self) -> Any:
-        """Return ``overall`` as a pandas DataFrame with one column, "value"."""
+        """Return ``overall`` as a pandas DataFrame with one column, "value".
+
+        Raises
+        ------
+        ImportError
+            Where pandas is not installed.
+        """
         pandas = _import_pandas()
         index = pandas.Index(list(self.overall), name="metric")
         return pandas.DataFrame({"value": list(self.overall.values())}, index=index)

@@ -196,8 +196,9 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
         Raises
         ------
         ValueError
-            For illegal parameters, a ``y`` that is no indicator or lacks a label altogether, and an
-            estimator whose scores are not finite or not of shape (n_samples, n_labels).
+            For illegal parameters, a ``y`` that is no indicator or has nothing but NaN for a
+            label, and an estimator whose scores are not finite or not of shape (n_samples,
+            n_labels).
         NotFittedError
             Where ``cv="prefit"`` and the estimator is not fitted.
         """

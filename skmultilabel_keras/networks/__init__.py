@@ -96,6 +96,16 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
 def resolve_network(name: str) -> Callable[..., keras.Model]:
     """Return the built-in network of this name.
 
+    Parameters
+    ----------
+    name : str
+        One of ``NETWORKS``.
+
+    Returns
+    -------
+    callable
+        A function ``(meta, ...) -> keras.Model``.
+
     Raises
     ------
     ValueError
@@ -115,7 +125,16 @@ def resolve_network(name: str) -> Callable[..., keras.Model]:
 
 
 def is_for_text(model: Any) -> bool:
-    """Tell whether rows are texts for a network, given as a name, a function or a Keras model.
+    """Tell whether rows are texts for a network.
+
+    Parameters
+    ----------
+    model : str, callable or keras.Model
+        A name in ``NETWORKS``, a function, or a Keras model.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------

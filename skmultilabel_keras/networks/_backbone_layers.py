@@ -205,6 +205,17 @@ class FineTuned(keras.Model):
 
     After each step of the optimizer, their weights go back by a share of what they were moved: with
     any optimizer and any schedule this is what a lower learning rate of theirs does.
+
+    Examples
+    --------
+    >>> inputs = keras.Input((2,))
+    >>> backbone = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> outputs = keras.layers.Dense(1)(InferenceMode(backbone, rate=0.0)(inputs))
+    >>> model, before = FineTuned(inputs, outputs), backbone.get_weights()[0]
+    >>> model.compile("sgd", "mse")
+    >>> logs = model.train_on_batch(keras.ops.ones((4, 2)), keras.ops.ones((4, 1)))
+    >>> bool((backbone.get_weights()[0] == before).all())
+    True
     """
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -247,9 +258,20 @@ class FineTuned(keras.Model):
 
 
 def split_at_features(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """Return a network up to its frozen features, and from there on; None where it has none.
+    """Return a network up to its frozen features, and from there on.
 
     The two share the layers of the network.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Any model.
+
+    Returns
+    -------
+    tuple of (keras.Model, keras.Model) or None
+        From the input to the features, and from these to the output; None but for a functional
+        model with one layer :class:`FrozenFeatures` that all ways to its output go through.
 
     Raises
     ------
