@@ -8,6 +8,7 @@ Does not own: what it is compiled with (``_compiling``).
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -26,6 +27,9 @@ from skmultilabel_keras.networks import (
     is_for_text,
     resolve_network,
 )
+
+# Networks that model functions returned.
+_BUILT: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
 _Scaler = TypeVar("_Scaler", FeatureScaler, PiecewiseLinear)
 
@@ -157,6 +161,13 @@ def _call_build_function(
             f"The model function {getattr(function, '__name__', function)!r} must return a Keras "
             f"model; got {type(network).__name__}."
         )
+    if network in _BUILT:
+        raise ValueError(
+            f"The model function {getattr(function, '__name__', function)!r} must build a new "
+            "network in each call; it returned one that it had returned before, which another fit "
+            "trains. Pass the network itself as model: it is copied for each fit."
+        )
+    _BUILT.add(network)
     return network
 
 

@@ -76,7 +76,7 @@ from skmultilabel_keras._target_encoder import (
 from skmultilabel_keras._targets import read_classes, read_targets, require_same_classes
 from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
-from skmultilabel_keras._tensorflow.prediction import predict_outputs
+from skmultilabel_keras._tensorflow.prediction import in_predictions, predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
 from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hooks, train
 from skmultilabel_keras._validation import check_features, check_sample_weight, in_order_of_labels
@@ -532,6 +532,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         check_routed_parameters(params)
         if model != AUTO:  # which network that is, the rows tell
             check_model_parameters(params, None if isinstance(model, keras.Model) else model)
+        call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, {})
+        resolve_callbacks(params, "predict__callbacks")
         return call_options(params, "fit", FIT_OPTIONS, call)
 
     def _check_goes_on(self, params: Mapping[str, Any]) -> None:
@@ -653,7 +655,12 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         names = self.target_encoder_.label_names_
         given = in_order_of_labels("decision_rule", self.decision_rule, names)
-        rule = clone(decision_rule_of(given)).set_params(**routed).fit(rows.known_targets())
+        rule = clone(decision_rule_of(given)).set_params(**routed)
+        for name, value in rule.get_params().items():
+            ordered = in_order_of_labels(f"decision_rule__{name}", value, names)
+            if ordered is not value:
+                rule.set_params(**{name: ordered})
+        rule.fit(rows.known_targets())
         check_thresholds(rule)
         return rule
 
@@ -1043,8 +1050,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         params = self.get_params()
         options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
         if "callbacks" in call:
-            return options, resolve_callbacks(call, "callbacks")
-        return options, resolve_callbacks(params, "callbacks", "predict__callbacks")
+            callbacks = resolve_callbacks(call, "callbacks")
+        else:
+            callbacks = resolve_callbacks(params, "callbacks", "predict__callbacks")
+        return options, in_predictions(callbacks)
 
 
 def _require_something_known(rows: Rows, must: str) -> None:

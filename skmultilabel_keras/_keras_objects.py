@@ -1,7 +1,7 @@
 """Losses, metrics and optimizers that users pass as objects: fresh ones, and those in a pickle.
 
 Owns: how they are compared, copied and stored, without Keras' registry, which knows no classes of a
-user's.
+user's; which hooks a callback has.
 Does not own: making them from names and classes (``_compiling``), or networks (``_building``).
 
 Importing SciKeras makes ``copy`` and ``pickle`` go through that registry, where objects of classes
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,3 +164,12 @@ def _is_default(parameter: inspect.Parameter, item: Any) -> bool:
     default = parameter.default
     value = getattr(item, parameter.name, inspect.Parameter.empty)
     return default is not parameter.empty and (value is default or str(value) == str(default))
+
+
+def has_hooks(callback: keras.callbacks.Callback, names: Iterable[str]) -> bool:
+    """Tell whether a callback has any of these methods of its own."""
+    return any(
+        getattr(getattr(callback, name), "__func__", None)
+        is not getattr(keras.callbacks.Callback, name)
+        for name in names
+    )

@@ -450,7 +450,18 @@ def changed_parameters(before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and bool(np.all(one == other)))
+    return one is other or (type(one) is type(other) and _are_equal(one, other))
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    """Compare parameters, which may hold arrays and Series at any depth."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_are_equal(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_are_equal, one, other))
+    if hasattr(one, "__array__") or hasattr(other, "__array__"):
+        return np.array_equal(np.asarray(one), np.asarray(other))
+    return one is other or bool(one == other)
 
 
 def resolve_seed(random_state: Any) -> int:

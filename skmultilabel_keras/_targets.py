@@ -285,7 +285,7 @@ def read_classes(classes: Any, y: Any) -> np.ndarray | None:
         return None
     names = name_array(classes)
     is_values = set(names.tolist()) <= {0, 1}
-    container = read_targets(y, declared=names).container if is_values else ""
+    container = read_targets(y).container if is_values else ""
     return None if container in ("dense", "frame", "sparse") else names
 
 

@@ -175,8 +175,9 @@ def check_sample_weight(
             "sample_weight must contain at least one non-zero number; got weights that are all "
             "zero, which leaves nothing to learn from."
         )
-    # Sums of larger ones overflow, and their unit does not matter.
-    return weight / weight.max() if weight.max() > _LARGEST_WEIGHT else weight
+    # Sums of larger ones overflow, those of smaller ones vanish; their unit does not matter.
+    is_usual = 1 / _LARGEST_WEIGHT < weight.max() < _LARGEST_WEIGHT
+    return weight if is_usual else weight / weight.max()
 
 
 def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:

@@ -28,7 +28,6 @@ from skmultilabel_keras._compat import (
     StrOptions,
     validate_parameter_constraints,
 )
-from skmultilabel_keras._validation import check_sample_weight
 from skmultilabel_keras.model_selection._out_of_fold import OutOfFoldClassifier, read_response
 
 __all__ = ["MultiLabelCalibratedClassifierCV"]
@@ -202,7 +201,7 @@ class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
         X, y, target = self._read(X, y)
         n_samples, n_labels = target.true.shape
         weight = target.known.astype(np.float64)
-        if (checked := check_sample_weight(sample_weight, n_samples, n_labels)) is not None:
+        if (checked := target.read_weight(sample_weight)) is not None:
             weight *= checked.reshape(n_samples, -1)
         fit_params, split_params = self._route(sample_weight, params)
         splits = self._make_splits(X, y, 0, split_params)

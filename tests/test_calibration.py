@@ -28,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
+from skmultilabel_keras import KerasMultiLabelClassifier
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
 from skmultilabel_keras.metrics import label_log_loss, multilabel_scorers
 from skmultilabel_keras.model_selection import MultilabelStratifiedKFold
@@ -631,3 +632,16 @@ def test_the_unit_of_scores_does_not_matter(method, unit):
     plain = calibrate(Given(), z, y, method=method, cv="prefit").predict_proba(z)
     other = calibrate(Given(), unit * z, y, method=method, cv="prefit").predict_proba(unit * z)
     np.testing.assert_allclose(other, plain, atol=1e-6)
+
+
+def test_weights_with_names_go_by_the_labels():
+    X, y = make_data(60, 3)
+    names = ["a", "b", "c"]
+    frame = pd.DataFrame(y, columns=names)
+    weight = pd.DataFrame(np.random.default_rng(0).random(y.shape), columns=names)
+    clf = KerasMultiLabelClassifier("linear", epochs=2, random_state=0)
+    one, other = (
+        MultiLabelCalibratedClassifierCV(clf).fit(X, frame, given)
+        for given in (weight, weight[["c", "a", "b"]])
+    )
+    assert np.array_equal(one.predict_proba(X), other.predict_proba(X))

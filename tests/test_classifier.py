@@ -715,3 +715,65 @@ def test_a_passed_network_that_was_never_trained_is_given_statistics(multilabel_
     network = keras.Model(inputs, keras.layers.Dense(3)(FeatureScaler(name="scaler")(inputs)))
     clf = KerasMultiLabelClassifier(network, epochs=1).fit(X, Y)
     np.testing.assert_allclose(clf.model_.get_layer("scaler").mean, X.mean(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [[0, 1], None])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, pd.DataFrame])
+def test_one_label_stays_a_column_in_partial_fit(make, classes, multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier().partial_fit(X, make(Y[:, :1]), classes=classes)
+    assert clf.predict(X).shape == (len(X), 1)
+
+
+def test_weights_of_any_size(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    expected = make_classifier().fit(X, Y).predict_proba(X)
+    for size in (1e-310, 1e-160, 1e300):
+        clf = make_classifier().fit(X, Y, sample_weight=np.full(len(X), size))
+        np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-5)
+
+
+def test_callbacks_of_training_are_none_of_predictions(multilabel_data, make_classifier):
+    """With them rows would not take the short way through NumPy."""
+    X, Y = multilabel_data
+
+    class Counts(keras.callbacks.Callback):
+        n = 0
+
+        def on_predict_begin(self, logs=None):
+            Counts.n += 1
+
+    stop = keras.callbacks.EarlyStopping("loss")
+    clf = make_classifier(callbacks=[stop, Counts]).fit(X, Y)
+    clf.predict(X)
+    assert Counts.n == 1
+    found = clf._prediction_options({})[1]
+    assert [type(callback) for callback in found] == [Counts]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (np.array(["a", "b", "c"]), np.array(["a", "b", "c", "d"])),
+        (pd.Series(list("abc")), pd.Series(list("abd"), index=[3, 4, 5])),
+    ],
+    ids=["arrays", "series"],
+)
+def test_a_change_of_names_is_seen_in_any_container(values, multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier(warm_start=True, label_names=values[0]).fit(X, Y)
+    clf.set_params(label_names=copy.deepcopy(values[0])).fit(X, Y)
+    with pytest.raises(ValueError, match="label_names changed since"):
+        clf.set_params(label_names=values[1]).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "params", [{"predict__batch_size": 0}, {"predict__verbose": "x"}, {"predict__callbacks": [5]}]
+)
+def test_options_of_predictions_are_checked_before_training(
+    params, multilabel_data, make_classifier
+):
+    clf = make_classifier(**params)
+    with pytest.raises((ValueError, TypeError), match=r"batch_size|verbose|callbacks"):
+        clf.fit(*multilabel_data)
+    assert not hasattr(clf, "model_")

@@ -5,6 +5,7 @@ import pickle
 import joblib
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -234,3 +235,15 @@ def test_classes_take_neither():
         classifier(loss="zlpr").fit(X, classes)
     with pytest.raises(ValueError, match="does not fit an indicator with exclusive=True"):
         classifier(loss="focal", exclusive=True).fit(X, np.eye(5, dtype=int)[classes])
+
+
+def test_thresholds_with_names_go_by_the_labels():
+    named = pd.Series({"d": 0.1, "b": 0.5, "a": 0.9, "c": 0.2})
+    frame = pd.DataFrame(Y, columns=list("abcd"))
+    for params in (
+        {"decision_rule": named},
+        {"decision_rule": Threshold(named)},
+        {"decision_rule": "threshold", "decision_rule__threshold": named},
+    ):
+        clf = classifier(**params).fit(X, frame)
+        assert np.array_equal(clf.predict(X), clf.predict_proba(X) > [0.9, 0.5, 0.2, 0.1])

@@ -643,3 +643,16 @@ def test_the_short_way_is_taken(monkeypatch, fitted):
     for dtype in (np.float32, np.float64):
         for n_rows in (0, 1, 5):
             fitted.predict_proba(make_rows(n_rows).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_entries_in_parts_are_their_sum(dtype):
+    """A clip of the parts is not the clip of their sum."""
+    rows = make_rows(20, 30)
+    X = sparse.csr_array(np.where(rows > 1.5, 3 * rows, 0).astype(dtype))
+    halves = (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), X.indptr * 2)
+    model = make_model(networks.SmoothClip(1.0), keras.layers.Dense(3), n_features=30)
+    forward = ForwardPass.of(model)
+    parts = sparse.csr_array(halves, shape=X.shape)
+    np.testing.assert_allclose(forward.outputs(parts, 7), forward.outputs(X, 7), rtol=1e-5)
+    assert parts.nnz == 2 * X.nnz

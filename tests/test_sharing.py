@@ -317,3 +317,12 @@ def grown_by_many_architectures():
 def test_memory_stays_bounded(grown, limit):
     """In a process of its own: what other tests left behind goes or is used again in between."""
     assert in_new_process(grown) <= limit
+
+
+def test_a_function_that_returns_one_network_again_is_refused():
+    network = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    clf = KerasMultiLabelClassifier(lambda meta: network, epochs=2, random_state=0).fit(X, Y)
+    expected = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="must build a new network in each call"):
+        clone(clf).fit(X, Y)
+    assert np.array_equal(clf.predict_proba(X), expected)

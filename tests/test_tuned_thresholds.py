@@ -33,6 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
+from skmultilabel_keras import KerasMultiLabelClassifier
 from skmultilabel_keras.decision_rules import Threshold
 from skmultilabel_keras.metrics import get_multilabel_scorer
 from skmultilabel_keras.model_selection import (
@@ -670,3 +671,16 @@ class TestErrors:
             tuned.fit(X[:, :2], y[:, :2])
         tuned.estimator_.scale = 1.0
         np.testing.assert_array_equal(tuned.predict(X), expected)
+
+
+def test_weights_with_names_go_by_the_labels():
+    X, y = make_data()
+    names = ["a", "b", "c"]
+    frame = pd.DataFrame(y, columns=names)
+    weight = pd.DataFrame(np.random.default_rng(0).random(y.shape), columns=names)
+    one, other = (
+        tune(KerasMultiLabelClassifier("linear", epochs=2, random_state=0), X, frame, given)
+        for given in (weight, weight[["c", "a", "b"]])
+    )
+    assert np.array_equal(one.thresholds_, other.thresholds_)
+    assert one.best_score_ == other.best_score_

@@ -159,7 +159,14 @@ class ForwardPass:
         shifts = self._shift is not None and weights[self._shift].any()
         if shifts or not self._takes_sparse or X.nnz > _DENSE_FROM * np.prod(X.shape):
             return partial(dense_rows, X, dtype="float32")
-        return lambda rows: X[rows].astype(np.float32)
+        return partial(_sparse_rows, X)
+
+
+def _sparse_rows(X: Any, rows: slice) -> Any:
+    """Return rows in float32, each of their entries once: clipping is not linear."""
+    part = X[rows].astype(np.float32)
+    part.sum_duplicates()
+    return part
 
 
 def _chain(model: keras.Model) -> list[Any] | None:

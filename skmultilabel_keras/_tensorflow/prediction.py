@@ -6,14 +6,29 @@ Does not own: the reading of outputs (``_heads``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from skmultilabel_keras._keras_objects import has_hooks
 from skmultilabel_keras._rows import dense_rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
+
+_HOOKS = (
+    "on_predict_begin",
+    "on_predict_end",
+    "on_predict_batch_begin",
+    "on_predict_batch_end",
+)
+
+
+def in_predictions(
+    callbacks: Iterable[keras.callbacks.Callback],
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that look at predictions; those of training alone would slow them."""
+    return [callback for callback in callbacks if has_hooks(callback, _HOOKS)]
 
 
 def predict_outputs(

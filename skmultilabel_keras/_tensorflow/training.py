@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from skmultilabel_keras._compat import compile_arguments, fresh_names
+from skmultilabel_keras._keras_objects import has_hooks
 from skmultilabel_keras._rows import Rows, dense_rows
 from skmultilabel_keras._tensorflow.compiled import (
     CompiledEpochs,
@@ -236,10 +237,8 @@ def find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
     for callback in callbacks:
         if isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch":
             continue
-        for name in _BATCH_HOOKS:
-            own = getattr(getattr(callback, name), "__func__", None)
-            if own is not getattr(keras.callbacks.Callback, name):
-                return type(callback).__name__
+        if has_hooks(callback, _BATCH_HOOKS):
+            return type(callback).__name__
     return ""
 
 

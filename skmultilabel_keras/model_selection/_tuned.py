@@ -17,7 +17,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skmultilabel_keras._compat import HasMethods, validate_parameter_constraints
-from skmultilabel_keras._validation import check_sample_weight
 from skmultilabel_keras.metrics import align_scores
 from skmultilabel_keras.model_selection._cuts import ScoredLabels
 from skmultilabel_keras.model_selection._indicator import Indicator
@@ -303,13 +302,12 @@ def _respond(estimator: Any, X: Any, n_labels: int) -> np.ndarray:
 
 def _read_weights(target: Indicator, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of entries, zero where they are missing, and those of rows."""
-    n_samples, n_labels = target.true.shape
-    known, row_weight = target.known.astype(np.float64), np.ones(n_samples)
-    if np.ndim(sample_weight) == 2:
-        known *= _check_entry_weight(sample_weight, (n_samples, n_labels))
-    elif sample_weight is not None:
-        weight = check_sample_weight(sample_weight, n_samples)
-        row_weight = row_weight if weight is None else weight
+    known, row_weight = target.known.astype(np.float64), np.ones(len(target.known))
+    weight = target.read_weight(sample_weight)
+    if weight is not None and weight.ndim == 2:
+        known *= weight
+    elif weight is not None:
+        row_weight = weight
     return known, row_weight * known.any(axis=1)  # a row of which nothing is known does not count
 
 
@@ -319,17 +317,6 @@ def _require_some_weight(rows: ScoredLabels) -> None:
             "The rows that are scored must hold known labels, and weights that are not zero; none "
             f"of the {len(rows.score)} has. Choose other rows with cv."
         )
-
-
-def _check_entry_weight(sample_weight: Any, shape: tuple[int, int]) -> np.ndarray:
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != shape or not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise ValueError(
-            "sample_weight of two dimensions must hold a finite weight, not negative, for each "
-            f"entry of y, shape {shape}; got shape {weight.shape} with values from "
-            f"{weight.min():g} to {weight.max():g}."
-        )
-    return weight
 
 
 def _find_rare(rows: ScoredLabels, n_splits: int) -> np.ndarray:
