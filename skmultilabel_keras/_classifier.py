@@ -405,6 +405,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             options = complete(options, self._recipe)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
+            if self.decision_rule_ is not None and self.decision_rule_.learns:
+                self.decision_rule_ = self._learn_rule(rows)  # not from validation rows
             self._train(rows, validation, options, go_on=go_on)
         return self
 
@@ -851,6 +853,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         rows, weight = validation.index, validation.weight
         weight = None if weight is None or validation.weighs_entries else weight[rows]
         targets = validation.known_targets()
+        if self.class_weight is not None and self._targets() == "one_hot" and weight is not None:
+            weight = weight / (targets @ self._weight_of_classes)  # scores know no class_weight
         respond = partial(self._respond, part.functions)
         return [ValidationScores(names, validation.X[rows], targets, weight, respond)]
 

@@ -247,3 +247,9 @@ def test_thresholds_with_names_go_by_the_labels():
     ):
         clf = classifier(**params).fit(X, frame)
         assert np.array_equal(clf.predict(X), clf.predict_proba(X) > [0.9, 0.5, 0.2, 0.1])
+
+
+def test_rules_do_not_learn_from_validation_rows():
+    clf = classifier(decision_rule="subset_accuracy", validation_split=0.5).fit(X, Y)
+    n_learnt = clf.decision_rule_.label_sets_.shape[0]
+    assert n_learnt < len(np.unique(Y, axis=0))

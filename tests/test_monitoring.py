@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.metrics import accuracy_score
 
 from skmultilabel_keras import KerasMultiLabelClassifier, _classifier, metrics
 from skmultilabel_keras._monitoring import improvement_of
@@ -157,3 +158,20 @@ def test_a_misspelt_name():
         ValueError, match=r"metrics: there is no 'f1_mirco'.*Did you mean 'f1_micro'"
     ):
         fit(classifier(metrics=["f1_mirco"]))
+
+
+def test_scores_know_no_class_weight():
+    one_hot = np.eye(3, dtype=int)[np.arange(len(X)) % 3]
+    clf = KerasMultiLabelClassifier(
+        "linear",
+        exclusive=True,
+        class_weight={1: 20.0, 2: 50.0},
+        metrics=["subset_accuracy"],
+        epochs=3,
+        random_state=0,
+    )
+    for weight in (None, np.random.default_rng(0).random(20)):
+        data = (X[:20], one_hot[:20]) if weight is None else (X[:20], one_hot[:20], weight)
+        clf.fit(X, one_hot, validation_data=data)
+        expected = accuracy_score(one_hot[:20], clf.predict(X[:20]), sample_weight=weight)
+        assert clf.history_["val_subset_accuracy"][-1] == pytest.approx(expected)
