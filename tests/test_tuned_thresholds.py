@@ -477,8 +477,8 @@ class TestWeightsAndFitParameters:
             (np.ones(3), r"sample_weight must hold one number for each row .*got shape \(3,\)"),
             (-np.ones(120), "sample_weight must not be negative"),
             (np.zeros(120), "sample_weight must contain at least one non-zero number"),
-            (np.ones((120, 2)), r"of two dimensions must hold .*each entry of y, shape \(120, 3\)"),
-            (-np.ones((120, 3)), "of two dimensions must hold a finite weight, not negative"),
+            (np.ones((120, 2)), r"or for each entry of y, \(120, 3\); got shape \(120, 2\)"),
+            (-np.ones((120, 3)), "sample_weight must not be negative; got -1 in row 0"),
         ],
     )
     def test_illegal_weights(self, weight, message):
