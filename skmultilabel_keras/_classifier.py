@@ -405,8 +405,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             options = complete(options, self._recipe)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
-            if self.decision_rule_ is not None and self.decision_rule_.learns:
-                self.decision_rule_ = self._learn_rule(rows)  # not from validation rows
+            self.decision_rule_ = self._learn_rule(rows)  # not from validation rows
             self._train(rows, validation, options, go_on=go_on)
         return self
 
@@ -467,6 +466,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 self._build(rows, options)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
+            self.decision_rule_ = self._learn_rule(rows)
             if self.decision_rule_ is not None and self.decision_rule_.learns:
                 raise ValueError(
                     "partial_fit cannot tell which label sets there are; decision_rule must be one "
@@ -498,6 +498,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._build(rows, options)
             rows = replace(rows, X=self._prepare(rows.X))
             self._learn_labels(rows)
+            self.decision_rule_ = self._learn_rule(rows)
             self._set_scalers(rows)
             self._set_priors(replace(rows, y=self._reading.encode(rows.y, self.n_labels_)))
         return self
@@ -588,9 +589,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         encoded = self.target_encoder_.transform(y)
         independent = self._targets() == "independent"
         names = self.target_encoder_.label_names_
-        if independent and hasattr(sample_weight, "columns"):  # a Series has a weight for each row
-            sample_weight = in_order_of_labels("sample_weight", sample_weight, names)
-        weight = check_sample_weight(sample_weight, X.shape[0], len(names) if independent else None)
+        weight = check_sample_weight(sample_weight, X.shape[0], names if independent else None)
         if self.class_weight is not None and not independent:
             if for_training:
                 self._weight_of_classes = resolve_class_weight(
@@ -631,7 +630,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return weight
 
     def _learn_labels(self, rows: Rows) -> None:
-        """Learn from the labels what their weights are and what decides."""
+        """Learn from the labels what their weights are."""
         self._label_weight = None
         if self.class_weight is not None and self._targets() == "independent":
             if self._own_label_weight is not None:
@@ -643,7 +642,6 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._label_weight = resolve_label_weight(
                 self.class_weight, rows.known_targets(), names, rows.known_weight()
             )
-        self.decision_rule_ = self._learn_rule(rows)
 
     def _learn_rule(self, rows: Rows) -> DecisionRule | None:
         """Return the rule that is asked for, which may learn from the training labels."""

@@ -124,7 +124,7 @@ def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0)
 
 
 def check_sample_weight(
-    sample_weight: Any, n_samples: int, n_labels: int | None = None
+    sample_weight: Any, n_samples: int, label_names: np.ndarray | None = None
 ) -> np.ndarray | None:
     """Return one float64 weight for each row or entry, None where there are none.
 
@@ -134,8 +134,9 @@ def check_sample_weight(
         The weights.
     n_samples : int
         Number of rows.
-    n_labels : int or None, default=None
-        Number of labels; None where there can be no weights of single entries.
+    label_names : ndarray of shape (n_labels,) or None, default=None
+        Names of the labels, whose order named columns are brought in; None where there can be no
+        weights of single entries.
 
     Raises
     ------
@@ -146,6 +147,10 @@ def check_sample_weight(
     if sample_weight is None:
         return None
     _reject_masked(sample_weight, "sample_weight")
+    n_labels = None if label_names is None else len(label_names)
+    # A Series has a weight for each row, whatever its index.
+    if label_names is not None and hasattr(sample_weight, "columns"):
+        sample_weight = in_order_of_labels("sample_weight", sample_weight, label_names)
     kind = "O" if sparse.issparse(sample_weight) else np.asarray(sample_weight).dtype.kind
     if kind not in "biufO":
         raise ValueError(

@@ -473,7 +473,7 @@ def test_frames_that_are_not_pandas():
 def test_weights_whose_sum_overflows_keep_their_ratios(shape):
     weight = np.full(shape, 1.5e308)
     weight[0] = 7.5e307
-    found = check_sample_weight(weight, 3, 2)
+    found = check_sample_weight(weight, 3, np.array(["a", "b"]))
     np.testing.assert_allclose(found, weight / 1.5e308)
     assert np.isfinite(found.sum())
 

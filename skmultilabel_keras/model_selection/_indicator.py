@@ -17,7 +17,7 @@ from skmultilabel_keras._target_encoder import (
     has_missing,
     require_known_labels,
 )
-from skmultilabel_keras._validation import check_sample_weight, in_order_of_labels
+from skmultilabel_keras._validation import check_sample_weight
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class Indicator:
 
     def read_weight(self, sample_weight: Any) -> np.ndarray | None:
         """Return checked weights of rows or entries; named columns go by the labels."""
-        names = self.encoder.label_names_
-        if hasattr(sample_weight, "columns"):
-            sample_weight = in_order_of_labels("sample_weight", sample_weight, names)
-        return check_sample_weight(sample_weight, len(self.true), len(names))
+        return check_sample_weight(sample_weight, len(self.true), self.encoder.label_names_)
 
 
 def read_indicator(y: Any) -> Indicator:
