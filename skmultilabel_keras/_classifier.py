@@ -40,6 +40,7 @@ from skmultilabel_keras._class_weight import (
 )
 from skmultilabel_keras._compat import isolated_build, released_after
 from skmultilabel_keras._compiling import (
+    callbacks_of_call,
     compile_network,
     inform_loss,
     needs_prior,
@@ -89,6 +90,9 @@ _EARLY_STOPPING_SPLIT = 0.1
 
 # The parameter that may change between fits that go on, from one number to another.
 _RATE = "optimizer__learning_rate"
+
+# Parameters of losses with a number for each label.
+_BY_LABEL = {"loss__label_weight", "loss__prior"}
 
 # SciKeras' names of what targets are, for model functions written for it.
 _TARGET_TYPES = {
@@ -398,10 +402,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
             if has_missing(rows.y):  # looked at first, as the rows are copied for the check
                 require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
-            if not go_on:
-                self._build(rows, options)
-            rows = replace(rows, X=self._prepare(rows.X))
-            self._learn_labels(rows)
+            rows = self._begin(rows, options, go_on=go_on)
             options = complete(options, self._recipe)
             rows = self._encode(rows, options)
             rows, validation = self._set_aside(rows, options, validation_data)
@@ -462,10 +463,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                     "as a dict instead of 'balanced'."
                 )
             rows = self._read_rows(X, y, sample_weight, reset=not go_on, classes=classes)
-            if not go_on:
-                self._build(rows, options)
-            rows = replace(rows, X=self._prepare(rows.X))
-            self._learn_labels(rows)
+            rows = self._begin(rows, options, go_on=go_on)
             self.decision_rule_ = self._learn_rule(rows)
             if self.decision_rule_ is not None and self.decision_rule_.learns:
                 raise ValueError(
@@ -495,9 +493,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         with self._unchanged_on_error(go_on=False):
             options = self._check_parameters({}, go_on=False)
             rows = self._read_rows(X, y, None, reset=True)
-            self._build(rows, options)
-            rows = replace(rows, X=self._prepare(rows.X))
-            self._learn_labels(rows)
+            rows = self._begin(rows, options, go_on=False)
             self.decision_rule_ = self._learn_rule(rows)
             self._set_scalers(rows)
             self._set_priors(replace(rows, y=self._reading.encode(rows.y, self.n_labels_)))
@@ -537,7 +533,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             check_model_parameters(params, None if isinstance(model, keras.Model) else model)
         call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, {})
         resolve_callbacks(params, "predict__callbacks")
-        return call_options(params, "fit", FIT_OPTIONS, call)
+        options = call_options(params, "fit", FIT_OPTIONS, call)
+        return options | {"callbacks": callbacks_of_call(params, "fit", call)}
 
     def _check_goes_on(self, params: Mapping[str, Any]) -> None:
         """Raise where parameters changed that a network which goes on cannot take over."""
@@ -629,6 +626,14 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             )
         return weight
 
+    def _begin(self, rows: Rows, options: Mapping[str, Any], *, go_on: bool) -> Rows:
+        """Build the network unless training goes on, and return what its trained part takes."""
+        if not go_on:
+            self._build(rows, options)
+        rows = replace(rows, X=self._prepare(rows.X))
+        self._learn_labels(rows)
+        return rows
+
     def _learn_labels(self, rows: Rows) -> None:
         """Learn from the labels what their weights are."""
         self._label_weight = None
@@ -719,6 +724,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _make_network(self, *, in_place: bool, **known: Any) -> None:
         """Build and compile the network that ``_built_with`` and the seed describe."""
         params = complete(self._built_with, self._recipe)
+        for name in _BY_LABEL & params.keys():
+            params[name] = in_order_of_labels(name, params[name], self.label_names_)
         meta = self._get_metadata() | known
         model = self._resolved_model(params)
         with isolated_build(self._seed):
@@ -801,10 +808,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         if not go_on:
             self._set_scalers(rows)
             self._set_priors(rows)
-        params = self.get_params()
-        if options["callbacks"] is not params.get("fit__callbacks"):
-            params["callbacks"] = options["callbacks"]
-        callbacks = resolve_callbacks(params, "callbacks", "fit__callbacks")
+        callbacks = options["callbacks"]
         # Keras' fit, and what looks at its batches, is to see the network that was asked for.
         whole = self.engine == "keras" or bool(find_batch_hooks(callbacks))
         part = trained_part(self._functions, rows, validation, whole=whole)
@@ -1051,11 +1055,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             return {}, []  # without a look at all parameters, which takes longer than one row
         params = self.get_params()
         options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
-        if "callbacks" in call:
-            callbacks = resolve_callbacks(call, "callbacks")
-        else:
-            callbacks = resolve_callbacks(params, "callbacks", "predict__callbacks")
-        return options, in_predictions(callbacks)
+        return options, in_predictions(callbacks_of_call(params, "predict", call))
 
 
 def _require_something_known(rows: Rows, must: str) -> None:

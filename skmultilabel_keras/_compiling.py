@@ -305,6 +305,15 @@ def _may_look_at_batches(part: Any) -> bool:
     )
 
 
+def callbacks_of_call(
+    params: Mapping[str, Any], destination: str, call: Mapping[str, Any]
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks of a ``fit`` or ``predict``: those of the call stand for all others."""
+    if "callbacks" in call:
+        return resolve_callbacks({**params, "callbacks": call["callbacks"]}, "callbacks")
+    return resolve_callbacks(params, "callbacks", f"{destination}__callbacks")
+
+
 def resolve_callbacks(params: Mapping[str, Any], *names: str) -> list[keras.callbacks.Callback]:
     """Return the callbacks given under ``names``, classes made into objects, as one flat list.
 

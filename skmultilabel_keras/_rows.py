@@ -11,6 +11,7 @@ batches and blocks of bounded size are made dense.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import warnings
 from collections import defaultdict
@@ -118,8 +119,9 @@ class Rows:
             return self
         merge = merge and not self.weighs_entries
         places: dict[bytes, list[int]] = defaultdict(list)
-        for row in self.index:
-            places[_row_key(self.X, row) + _row_key(self.y, row)].append(row)
+        keys = zip(_row_keys(self.X, self.index), _row_keys(self.y, self.index), strict=True)
+        for row, (features, targets) in zip(self.index, keys, strict=True):
+            places[features + targets].append(row)
         groups = [places[key] for key in sorted(places)]
         if not merge:
             weights = np.ones(self.X.shape[0]) if self.weight is None else self.weight
@@ -136,14 +138,33 @@ class Rows:
 def dense_rows(values: Any, rows: Any, dtype: str | None = None) -> np.ndarray:
     """Return some rows of an array or CSR as a dense array."""
     taken = values[rows]
-    taken = np.asarray(taken.toarray() if sparse.issparse(taken) else taken)
-    dense = taken.astype(dtype or taken.dtype, copy=False)
-    if dense.dtype.kind in "iu" and dense.dtype != taken.dtype and (dense != taken).any():
+    return _as_dtype(np.asarray(taken.toarray() if sparse.issparse(taken) else taken), dtype)
+
+
+def sparse_rows(values: Any, rows: Any, dtype: str | None = None) -> Any:
+    """Return some rows of CSR as CSR, each of their entries once: few layers are linear.
+
+    All rows may share their numbers with the container.
+    """
+    part = values[rows]
+    if not part.has_canonical_format:
+        part = part.copy()  # SciPy would do it to the caller's
+        part.sum_duplicates()
+    return type(part)(
+        (_as_dtype(part.data, dtype), part.indices, part.indptr), shape=part.shape, copy=False
+    )
+
+
+def _as_dtype(numbers: np.ndarray, dtype: str | None) -> np.ndarray:
+    """Return numbers in a dtype; raise where its integers cannot hold them."""
+    converted = numbers.astype(dtype or numbers.dtype, copy=False)
+    whole = converted.dtype.kind in "iu" and converted.dtype != numbers.dtype
+    if whole and (converted != numbers).any():
         raise ValueError(
-            f"The network takes {dense.dtype} inputs, which cannot hold the values of X, such as "
-            f"{taken[dense != taken][0]!r}. Give its input another dtype, or change X."
+            f"The network takes {converted.dtype} inputs, which cannot hold the values of X, such "
+            f"as {numbers[converted != numbers][0]!r}. Give its input another dtype, or change X."
         )
-    return dense
+    return converted
 
 
 def block_length(shape: tuple[int, ...]) -> int:
@@ -399,13 +420,17 @@ def _without_needless(edges: np.ndarray) -> np.ndarray:
     return kept.astype(np.float32)
 
 
-def _row_key(values: Any, row: int) -> bytes:
-    """Return a digest of one row: equal for equal numbers, whatever their dtype or zeros."""
-    if sparse.issparse(values):
-        part = values[[row]].astype(np.float64)
-        part.sum_duplicates()
-        part.eliminate_zeros()
-        content = part.indices.astype(np.int64).tobytes() + part.data.tobytes()
-    else:
-        content = (np.asarray(values[row], dtype=np.float64) + 0.0).tobytes()  # -0.0 is 0.0
-    return hashlib.sha256(content).digest()
+def _row_keys(values: Any, index: np.ndarray) -> Iterator[bytes]:
+    """Yield a digest of each row: equal for equal numbers, whatever their dtype or zeros."""
+    if not sparse.issparse(values):
+        for row in index:
+            content = np.asarray(values[row], dtype=np.float64) + 0.0  # -0.0 is 0.0
+            yield hashlib.sha256(content.tobytes()).digest()
+        return
+    rows = values[index].astype(np.float64)
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    columns = rows.indices.astype(np.int64)
+    for start, end in itertools.pairwise(rows.indptr):
+        content = columns[start:end].tobytes() + rows.data[start:end].tobytes()
+        yield hashlib.sha256(content).digest()

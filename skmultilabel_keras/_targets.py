@@ -38,7 +38,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmultilabel_keras._validation import is_missing, is_number, read_objects
+from skmultilabel_keras._validation import dtype_kind, is_missing, is_number, read_objects
 
 _SET_TYPES = (set, frozenset)
 _ROW_TYPES = (list, tuple, np.ndarray)
@@ -82,7 +82,7 @@ def read_targets(y: Any, *, declared: Any = None, meaning: str | None = None) ->
         return Targets("dense", _read_masked(y), dtype=y.dtype)
     if hasattr(y, "columns") and hasattr(y, "dtypes"):
         names = name_array(y.columns)
-        floats = all(getattr(dtype, "kind", "O") == "f" for dtype in y.dtypes)
+        floats = all(dtype_kind(dtype) == "f" for dtype in y.dtypes)
         values = _read_frame(y)
         # Not by the values: a fold may lack none of the labels that others lack.
         return Targets("frame", values, names, values.dtype if floats else np.int64)
@@ -122,7 +122,7 @@ def _read_sparse(y: Any) -> Any:
 
 def _read_frame(y: Any) -> np.ndarray:
     """Return a DataFrame's values; nullable columns give NaN where a value is missing."""
-    kinds = [getattr(dtype, "kind", "O") for dtype in y.dtypes]
+    kinds = [dtype_kind(dtype) for dtype in y.dtypes]
     for name, kind in zip(y.columns, kinds, strict=True):
         if kind not in "biufO" or (kind == "O" and not _all_numbers(y[name])):
             hint = f" For classes pass the column itself, y[{name!r}]." if len(kinds) == 1 else ""
@@ -134,7 +134,9 @@ def _read_frame(y: Any) -> np.ndarray:
     try:
         values = y.to_numpy(dtype=np.float64, na_value=np.nan)
     except TypeError:  # not pandas, which alone has na_value, or objects with pandas.NA
-        values = read_objects(np.asarray(y.to_numpy(), dtype=object))
+        array = np.asarray(y.to_numpy())
+        numeric = array.dtype.kind in "biuf"
+        values = array.astype(np.float64) if numeric else read_objects(array.astype(object))
     return values if set(kinds) <= {"f"} or np.isnan(values).any() else _as_int(values)
 
 

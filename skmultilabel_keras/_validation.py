@@ -53,6 +53,15 @@ def is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
+def dtype_kind(dtype: Any) -> str:
+    """Return NumPy's letter for the kind of a dtype, also of polars' own; "O" where it has none."""
+    if hasattr(dtype, "is_temporal"):  # polars
+        kinds = {"f": dtype.is_float(), "i": dtype.is_integer(), "M": dtype.is_temporal()}
+        kinds["b"] = str(dtype) == "Boolean"
+        return next((letter for letter, fits in kinds.items() if fits), "O")
+    return getattr(dtype, "kind", "O")
+
+
 def read_objects(array: np.ndarray) -> np.ndarray:
     """Return an array of objects as float64, with NaN for those that are missing.
 
@@ -224,7 +233,7 @@ def _reject_text(X: Any) -> None:
         return
     for name, column in _doubtful_columns(X):
         dtype = getattr(column, "dtype", None)
-        if getattr(dtype, "kind", "O") in "mM":
+        if dtype_kind(dtype) in "mM":
             raise ValueError(
                 f"X must be numeric; column {name!r} holds dates or times ({dtype}). Turn them "
                 "into numbers before, for example into days since a date."
@@ -270,7 +279,7 @@ def _as_object_array(X: Sequence[Any]) -> np.ndarray | None:
 
 
 def _may_hold_text(dtype: Any) -> bool:
-    return getattr(dtype, "kind", "O") in "OUSmM"
+    return dtype_kind(dtype) in "OUSmM"
 
 
 def _reject_non_finite(X: Any, columns: Any) -> None:

@@ -197,6 +197,25 @@ def test_a_loss_with_weights_of_its_own_takes_no_others():
         classifier(loss__label_weight=[2.0]).fit(X, Y)
 
 
+def test_weights_of_a_loss_go_by_the_names_of_labels():
+    named = pd.DataFrame(Y, columns=NAMES)
+    for weight in (
+        pd.Series({"c": 3.0, "a": 1.0, "b": 2.0}),
+        pd.DataFrame({"b": [2.0, 2.0], "c": [3.0, 3.0], "a": [1.0, 1.0]}),
+    ):
+        clf = classifier(loss__label_weight=weight).fit(X, named)
+        assert clf.model_.loss.label_weight.tolist() == [[1, 2, 3], [1, 2, 3]]
+        again = pickle.loads(pickle.dumps(clf))
+        np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    clf = classifier(loss__label_weight=pd.Series([1.0, 2.0, 3.0])).fit(X, named)
+    assert clf.model_.loss.label_weight[0].tolist() == [1, 2, 3]
+    prior = pd.Series({"c": 0.3, "a": 0.1, "b": 0.2})
+    clf = classifier(loss="distribution_balanced", loss__prior=prior).fit(X, named)
+    np.testing.assert_allclose(clf.model_.loss.prior, [0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match="loss__label_weight must be indexed by the label names"):
+        classifier(loss__label_weight=pd.Series({"a": 1.0, "b": 2.0, "d": 3.0})).fit(X, named)
+
+
 def test_networks_without_a_graph_take_weights_of_labels():
     class Network(keras.Model):
         def __init__(self):

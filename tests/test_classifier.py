@@ -397,6 +397,17 @@ def test_callbacks_as_classes_with_routed_parameters(multilabel_data, make_class
     assert make_classifier(epochs=50, callbacks=listed).fit(*multilabel_data).n_iter_ == 2
 
 
+@pytest.mark.parametrize("name", ["callbacks", "fit__callbacks"])
+@pytest.mark.parametrize("given", [None, [], keras.callbacks.Callback()], ids=["None", "[]", "one"])
+def test_callbacks_of_a_call_stand_for_those_of_the_estimator(
+    name, given, multilabel_data, make_classifier
+):
+    stop = keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=10.0)
+    clf = make_classifier(epochs=4, **{name: [stop]})
+    assert clf.fit(*multilabel_data).n_iter_ == 2
+    assert clf.fit(*multilabel_data, callbacks=given).n_iter_ == 4
+
+
 # Going on.
 
 

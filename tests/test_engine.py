@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
+from skmultilabel_keras._tensorflow import engine
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(43, 4)).astype(np.float32)
@@ -140,6 +141,16 @@ def test_an_unknown_engine():
 def test_xla_and_sparse_rows_do_not_go_together():
     with pytest.raises(ValueError, match="jit_compile must be False or 'auto' for sparse X"):
         classifier(jit_compile=True).fit(sparse.csr_array(X), Y)
+
+
+def test_sparse_targets_are_made_dense_for_xla_where_they_are_small(monkeypatch):
+    monkeypatch.setattr(engine, "_XLA_PAYS_FROM", 1)
+    sparse_targets = sparse.csr_array(Y)
+    assert classifier().fit(X, sparse_targets).engine_.jit_compile
+    monkeypatch.setattr(engine, "_MAKES_DENSE", Y.size - 1)
+    assert not classifier().fit(X, sparse_targets).engine_.jit_compile
+    assert classifier().fit(X, Y).engine_.jit_compile
+    assert classifier(jit_compile=True).fit(X, sparse_targets).engine_.jit_compile
 
 
 # How often.

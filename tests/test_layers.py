@@ -49,6 +49,7 @@ LAYERS = [
     {
         "_activations",
         "_compat",
+        "_intervals",
         "_keras_objects",
         "_tensorflow.cache",
         "_tensorflow.pace",

@@ -332,6 +332,9 @@ BAD = {
     "reduction must be 'sum_over_batch_size', as": lambda: SoftF1(reduction=None),
     "label_weight must hold finite numbers": lambda: BPMLL(label_weight=[-1.0]),
     r"or \(2, n_labels\)": lambda: BPMLL(label_weight=np.ones((3, 2))),
+    r"\(2, n_labels\); got \{0: 1\.0\}": lambda: BPMLL(label_weight={0: 1.0}),
+    r"\(2, n_labels\); got \[\[1\], \[1, 2\]\]": lambda: BPMLL(label_weight=[[1], [1, 2]]),
+    r"\(2, n_labels\); got \[\]": lambda: BPMLL(label_weight=[]),
 }
 
 

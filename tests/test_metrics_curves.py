@@ -112,7 +112,7 @@ def test_areas_depend_on_the_order_alone(case, scale, shift):
 @pytest.mark.parametrize("undefined", [-0.1, 2, np.nan, None, "0"])
 @pytest.mark.parametrize("name", AREAS)
 def test_bad_value_for_the_undefined(name, undefined):
-    with pytest.raises(ValueError, match=r"undefined must be a number between 0 and 1; got"):
+    with pytest.raises(ValueError, match=r"undefined must be a finite number in \[0, 1\]; got"):
         getattr(metrics, name)([[0], [1]], [[0], [1]], undefined=undefined)
 
 

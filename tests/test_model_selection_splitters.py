@@ -222,6 +222,17 @@ class TestBoth:
         X = np.zeros(40)
         assert listed(splitter, make(y), X) == listed(splitter, y)
 
+    def test_sparse_targets_stay_sparse(self, splitter, monkeypatch):
+        """With many labels each dense copy would take far more memory than the data."""
+        rng = np.random.default_rng(0)
+        labels = np.column_stack([rng.integers(0, 3, 200), rng.integers(3, 10**5, 200)])
+        starts = np.arange(0, 401, 2)
+        y = sparse.csr_array((np.ones(400, int), labels.ravel(), starts), shape=(200, 10**5))
+        monkeypatch.setattr(sparse.csr_array, "toarray", None)
+        parts = listed(splitter, y, labels)
+        monkeypatch.undo()
+        assert parts == listed(splitter, y[:, np.unique(labels)].toarray())
+
     def test_what_is_known_of_labels_is_kept_in_proportion(self, splitter):
         y = random_labels(40).astype(float)
         holes = np.where(np.random.default_rng(1).random(y.shape) < 0.2, np.nan, y)
@@ -352,7 +363,8 @@ def test_rows_are_dealt_as_the_package_deals_them(seed):
     shares = np.full(n_parts, 1 / n_parts) if seed % 2 else rng.dirichlet(np.ones(n_parts))
     one, other = np.random.RandomState(seed), np.random.RandomState(seed)
     wanted = ml_stratifiers.IterativeStratification(labels, shares, one)
-    np.testing.assert_array_equal(deal_in_turn(labels, shares, other), wanted)
+    dealt = deal_in_turn(sparse.csr_array(labels), shares, other)
+    np.testing.assert_array_equal(dealt, wanted)
     assert one.random_sample() == other.random_sample()
 
 

@@ -271,7 +271,7 @@ def test_dropout_noise_shape():
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1 - 1e-9, 2, float("nan")])
 def test_dropout_refuses_rates(rate):
-    with pytest.raises(ValueError, match=r"rate must be a number in \[0, 1\); got"):
+    with pytest.raises(ValueError, match=r"rate must be a finite number in \[0, 1\); got"):
         Dropout(rate)
 
 

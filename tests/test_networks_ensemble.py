@@ -550,7 +550,7 @@ def test_bad_arguments_of_layers():
     for name, arguments in (("units", (0, 2)), ("n_members", (2, 0))):
         with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1; got 0"):
             MemberDense(*arguments)
-    with pytest.raises(ValueError, match="gain must be a number of at least 0; got -1"):
+    with pytest.raises(ValueError, match="gain must be a finite number of at least 0; got -1"):
         MemberDense(2, 2, gain=-1)
     with pytest.raises(ValueError, match="scale_inputs must be False where members have weights"):
         MemberDense(2, 2, scale_inputs=True)

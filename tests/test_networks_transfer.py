@@ -670,7 +670,7 @@ BAD = {
     "mode": ({}, {"preprocessing": "tensorflow"}, "model__preprocessing must be one of 'tf'"),
     "layers": ({}, {"trainable_layers": 1.5}, "model__trainable_layers must be an integer"),
     "too many": ({}, {"trainable_layers": 999}, "model__trainable_layers must be at most"),
-    "rate": ({}, {"backbone_rate": 0}, r"model__backbone_rate must be a number in \(0, 1\]"),
+    "rate": ({}, {"backbone_rate": 0}, r"model__backbone_rate must be a finite number in \(0, 1\]"),
     "pooling": ({}, {"pooling": "avg"}, "model__pooling must be one of 'flatten', 'average'"),
     "model": ({}, {"backbone": build_backbone}, "model__preprocessing must say"),
     "inputs": ({}, {"backbone": two_inputs}, "must have one input of images"),

@@ -980,3 +980,34 @@ def test_frames_that_are_not_pandas():
     np.testing.assert_array_equal(fit_transform(pl.DataFrame({"a": [1, None]})), [[1], [np.nan]])
     with pytest.raises(ValueError, match="column 'a' holds '1'"):
         fit_transform(pl.DataFrame({"a": ["1", "0"]}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "dtype"),
+    [
+        ({"a": [1.0, 0.0], "b": [0.0, 1.0]}, np.float64),
+        ({"a": [1.0, None], "b": [0.0, 1.0]}, np.float64),
+        ({"a": [1, 0], "b": [0, 1]}, np.int64),
+        ({"a": [1, None], "b": [0, 1]}, np.int64),
+        ({"a": [True, None], "b": [False, True]}, np.int64),
+        ({"a": [True, False], "b": [0.0, 1.0]}, np.int64),
+    ],
+)
+def test_frames_of_polars_and_pandas_mean_the_same(columns, dtype):
+    theirs = pd.DataFrame(
+        {name: pd.array(values) if None in values else values for name, values in columns.items()}
+    )
+    if dtype is np.float64:
+        theirs = theirs.astype(float)
+    decisions = np.array([[True, False]])
+    for y in (theirs, pl.DataFrame(columns, strict=False)):
+        encoder = TargetEncoder().fit(y)
+        expected = [[1.0, 0.0], [np.nan if None in columns["a"] else 0.0, 1.0]]
+        np.testing.assert_array_equal(encoder.transform(y), expected)
+        assert encoder.decode(decisions).dtype == dtype
+
+
+def test_columns_of_polars_numbers_are_not_read_one_by_one(monkeypatch):
+    monkeypatch.setattr(pl.Series, "__iter__", None)
+    frame = pl.DataFrame({"a": [1.0, 0.0], "b": [0, 1], "c": [True, False]})
+    np.testing.assert_array_equal(fit_transform(frame), [[1, 0, 1], [0, 1, 0]])

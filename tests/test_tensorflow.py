@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import sparse
 
 from skmultilabel_keras._rows import Rows
@@ -301,3 +302,65 @@ def test_wide_rows_are_made_dense_in_bounded_blocks(monkeypatch):
     assert not sizes  # multiplied as they are
     predict_outputs(NetworkFunctions(model), wide, 1, callbacks=[keras.callbacks.Callback()])
     assert 0 < max(sizes) <= 2**22
+
+
+class Looking(keras.layers.Dense):
+    """A layer that notes whether rows come sparse."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.came_sparse = []
+
+    def call(self, inputs):
+        self.came_sparse.append(isinstance(inputs, tf.SparseTensor))
+        return super().call(inputs)
+
+
+def untidy(dense):
+    """Return CSR with each entry in two parts, columns in reverse."""
+    rows, columns = np.nonzero(dense)
+    values = np.column_stack([dense[rows, columns] - 1, np.ones_like(rows)]).astype(dense.dtype)
+    starts = np.cumsum([0, *2 * np.bincount(rows, minlength=len(dense))])
+    order = np.lexsort([-np.repeat(columns, 2), np.repeat(rows, 2)])
+    parts = (values.ravel()[order], np.repeat(columns, 2)[order], starts)
+    return sparse.csr_array(parts, shape=dense.shape)
+
+
+@pytest.mark.parametrize("kind", ["shared", "own code", "eager"])
+@pytest.mark.parametrize("batch_size", [None, 1, 7, -1])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_a_network_that_takes_sparse_rows_gets_them(kind, batch_size, dtype):
+    dense = (RNG.integers(-3, 4, (20, 9)) * (RNG.random((20, 9)) < 0.3)).astype(dtype)
+    dense[[0, 7, 19]] = 0
+    make = {"shared": keras.layers.Dense, "own code": Looking, "eager": Looking}[kind]
+    inputs = keras.Input((9,), sparse=True)
+    first = make(5, activation="gelu")
+    model = keras.Model(inputs, keras.layers.Dense(3)(first(inputs)))
+    model.compile(run_eagerly=kind == "eager", jit_compile=False)
+    if kind != "shared":
+        first.came_sparse.clear()
+    functions = NetworkFunctions(model)
+    expected = model(tf.sparse.from_dense(dense.astype("float32")), training=False)
+    for rows in (untidy(dense), sparse.csr_matrix(dense), sparse.csr_array(dense)[:0]):
+        before = rows.copy()
+        outputs = predict_outputs(functions, rows, 3, batch_size=batch_size)
+        np.testing.assert_allclose(outputs, expected[: len(outputs)], rtol=1e-5, atol=1e-6)
+        assert all(
+            np.array_equal(getattr(rows, part), getattr(before, part))
+            for part in ("data", "indices", "indptr")
+        )
+    assert kind == "shared" or all(first.came_sparse)
+    # Dense rows come as they are.
+    outputs = predict_outputs(functions, dense, 3, batch_size=batch_size)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_sparse_rows_in_batches_of_bounded_size():
+    """By their entries: a dense row of this width would be a batch of its own."""
+    inputs = keras.Input((10**7,), sparse=True)
+    model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros")(inputs))
+    functions = NetworkFunctions(model)
+    few = sparse.csr_array((10**4, 10**7), dtype=np.float32)
+    assert functions.batch_length(few) == 4096
+    many = sparse.csr_array((np.ones(10**6), np.arange(10**6), [0, 10**6]), shape=(1, 10**7))
+    assert functions.batch_length(many) == 4

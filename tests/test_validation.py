@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -467,6 +468,13 @@ def test_frames_that_are_not_pandas():
         check(pl.DataFrame({"a": [1.0], "b": ["x"]}))
     with pytest.raises(ValueError, match="contains NaN in column 'b'"):
         check(pl.DataFrame({"a": [1.0], "b": [None]}, schema={"a": pl.Float64, "b": pl.Float64}))
+    with pytest.raises(ValueError, match="column 'a' holds dates or times"):
+        check(pl.DataFrame({"a": [datetime(2026, 1, 2)]}))
+
+
+def test_columns_of_polars_numbers_are_not_searched_for_text(monkeypatch):
+    monkeypatch.setattr(pl.Series, "__iter__", None)
+    check(pl.DataFrame({"a": [1.0, 2.0], "b": [1, 2], "c": [True, False]}))
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 2)])

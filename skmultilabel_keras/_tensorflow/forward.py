@@ -24,7 +24,7 @@ from tensorflow.python.eager import context, core
 
 from skmultilabel_keras import networks
 from skmultilabel_keras._compat import is_plain
-from skmultilabel_keras._rows import block_length, dense_rows
+from skmultilabel_keras._rows import block_length, dense_rows, sparse_rows
 from skmultilabel_keras._tensorflow.forward_steps import Beside, Step, StepList
 
 # Rows of one block. Smaller ones stay in the cache, but the threads of a product wait for each
@@ -159,13 +159,14 @@ class ForwardPass:
         shifts = self._shift is not None and weights[self._shift].any()
         if shifts or not self._takes_sparse or X.nnz > _DENSE_FROM * np.prod(X.shape):
             return partial(dense_rows, X, dtype="float32")
-        return partial(_sparse_rows, X)
+        return partial(_own_sparse_rows, X)
 
 
-def _sparse_rows(X: Any, rows: slice) -> Any:
-    """Return rows in float32, each of their entries once: clipping is not linear."""
-    part = X[rows].astype(np.float32)
-    part.sum_duplicates()
+def _own_sparse_rows(X: Any, rows: slice) -> Any:
+    """Return rows in float32 that steps may write to."""
+    part = sparse_rows(X, rows, "float32")
+    if np.may_share_memory(part.data, X.data):
+        part.data = part.data.copy()
     return part
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skmultilabel_keras._compat import compile_arguments
-from skmultilabel_keras._rows import Rows, dense_rows
+from skmultilabel_keras._rows import Rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 
 
@@ -65,10 +65,10 @@ def trained_part(
 def _with_features(before: NetworkFunctions, rows: Rows) -> Rows:
     """Return rows with their frozen features, and nothing of rows that do not belong to them."""
     features = np.empty((len(rows), *before.model.output_shape[1:]), dtype=np.float32)
-    size = before.batch_length(rows.X.shape)
+    size = before.batch_length(rows.X)
     for start in range(0, len(rows), size):
         part = slice(start, start + size)
-        features[part] = before.predict(dense_rows(rows.X, rows.index[part], before.input_dtype))
+        features[part] = before.predict(before.take(rows.X, rows.index[part]))
     weight = None if rows.weight is None else rows.weight[rows.index]
     return replace(
         rows, X=features, y=rows.y[rows.index], weight=weight, index=np.arange(len(rows))

@@ -14,11 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 
 from skmultilabel_keras._compat import fresh_names
-from skmultilabel_keras._rows import block_length
+from skmultilabel_keras._rows import block_length, dense_rows, sparse_rows
 from skmultilabel_keras._tensorflow.cache import COMPILE_CACHE
-from skmultilabel_keras._tensorflow.engine import input_dtype, is_light
+from skmultilabel_keras._tensorflow.engine import input_dtype, is_light, takes_sparse
 from skmultilabel_keras._tensorflow.epochs import executor
 from skmultilabel_keras._tensorflow.forward import ForwardPass
 from skmultilabel_keras._tensorflow.specification import specify_network
@@ -40,7 +41,7 @@ class NetworkFunctions:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.input_dtype = input_dtype(model)
-        self._predict: Callable[[Any], Any] | None = None
+        self._predict: dict[bool, Callable[[Any], Any]] = {}  # by whether rows come sparse
 
     @functools.cached_property
     def forward(self) -> ForwardPass | None:
@@ -54,37 +55,52 @@ class NetworkFunctions:
             parts = None if self.model.run_eagerly else split_at_features(self.model)
         return None if parts is None else (NetworkFunctions(parts[0]), NetworkFunctions(parts[1]))
 
-    def batch_length(self, shape: tuple[int, ...]) -> int:
-        """Return how many rows of an array of this shape are fast at once, in bounded memory."""
+    def keeps_sparse(self, X: Any) -> bool:
+        """Tell whether the network takes these rows as they are, sparse."""
+        return sparse.issparse(X) and takes_sparse(self.model)
+
+    def take(self, X: Any, rows: Any) -> Any:
+        """Return some rows as the network takes them."""
+        take = sparse_rows if self.keeps_sparse(X) else dense_rows
+        return take(X, rows, self.input_dtype)
+
+    def batch_length(self, X: Any) -> int:
+        """Return how many of these rows are fast at once, in bounded memory."""
+        shape = X.shape
+        if self.keeps_sparse(X):
+            shape = (0, X.nnz // max(1, X.shape[0]))
         return min(_BATCH_SIZE, block_length(shape), block_length((0, self._widest)))
 
     @functools.cached_property
     def _widest(self) -> int:
-        """How many numbers a layer makes of a row, at most."""
-        tensors = [
-            tensor
+        """How many numbers a layer makes of a row, at most; those of sparse ones are few."""
+        sizes = [
+            math.prod(size or 1 for size in tensor.shape[1:])
             for layer in self.model._flatten_layers()
             for node in getattr(layer, "_inbound_nodes", ())
             for tensor in node.output_tensors
+            if not tensor.sparse
         ]
-        return max((math.prod(size or 1 for size in t.shape[1:]) for t in tensors), default=1)
+        return max(sizes, default=1)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the outputs for one batch of dense features."""
+    def predict(self, x: Any) -> np.ndarray:
+        """Return the outputs for one batch, as :meth:`take` returns it."""
         if self.split is not None:  # functions of the parts were made for training
             before, after = self.split
             features = before.predict(x)
             forward = after.forward
             return after.predict(features) if forward is None else forward.outputs(features)
-        if self._predict is None:
-            self._predict = self._make_predict(x)
-        return np.asarray(self._predict(x))
+        is_sparse = sparse.issparse(x)
+        if is_sparse not in self._predict:
+            self._predict[is_sparse] = self._make_predict(x)
+        return np.asarray(self._predict[is_sparse](_as_tensor(x)))
 
-    def _make_predict(self, x: np.ndarray) -> Callable[[Any], Any]:
+    def _make_predict(self, x: Any) -> Callable[[Any], Any]:
         model = self.model
         if model.run_eagerly:
             return model.predict_step
-        spec = tf.TensorSpec((None, *x.shape[1:]), tf.as_dtype(x.dtype))
+        kind = tf.SparseTensorSpec if sparse.issparse(x) else tf.TensorSpec
+        spec = kind((None, *x.shape[1:]), tf.as_dtype(x.dtype))
         with fresh_names():
             specification = specify_network(model)
             if specification.key is None:
@@ -96,7 +112,7 @@ class NetworkFunctions:
         def predict(x: Any) -> Any:
             values = [tf.convert_to_tensor(variable.value) for variable in _variables(model)]
             with executor(one_thread=one_thread):
-                return function(values, tf.convert_to_tensor(x))
+                return function(values, x)
 
         return predict
 
@@ -105,7 +121,16 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 
-def _trace_shared(model: keras.Model, spec: tf.TensorSpec) -> Any:
+def _as_tensor(x: Any) -> Any:
+    """Return a batch as a tensor, a SparseTensor if it is CSR."""
+    if not sparse.issparse(x):
+        return tf.convert_to_tensor(x)
+    rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    places = np.stack([rows, x.indices], axis=1).astype(np.int64, copy=False)
+    return tf.SparseTensor(places, x.data, x.shape)
+
+
+def _trace_shared(model: keras.Model, spec: tf.TypeSpec) -> Any:
     """Return a function of the values of a network's variables and a batch."""
     COMPILE_CACHE.count_trace()
     variables = _variables(model)
@@ -119,7 +144,7 @@ def _trace_shared(model: keras.Model, spec: tf.TensorSpec) -> Any:
         return tf.function(run, autograph=False).get_concrete_function(signature, spec)
 
 
-def _trace_own(model: keras.Model, spec: tf.TensorSpec) -> Any:
+def _trace_own(model: keras.Model, spec: tf.TypeSpec) -> Any:
     """Return a function that runs a model's own step."""
     COMPILE_CACHE.count_trace()
     # TensorFlow counts traces by code object and would warn after a few models; not so here.

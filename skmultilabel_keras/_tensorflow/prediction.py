@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from skmultilabel_keras._keras_objects import has_hooks
-from skmultilabel_keras._rows import dense_rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 
 _HOOKS = (
@@ -66,7 +65,7 @@ def predict_outputs(
     if forward is not None:
         return forward.outputs(X, batch_size)
     n_samples = X.shape[0]
-    size = functions.batch_length(X.shape) if batch_size is None else batch_size
+    size = functions.batch_length(X) if batch_size is None else batch_size
     if size == -1:
         size = max(1, n_samples)
     starts = range(0, n_samples, size)
@@ -83,7 +82,7 @@ def predict_outputs(
     for number, start in enumerate(starts):
         progress.on_predict_batch_begin(number)
         rows = slice(start, start + size)
-        outputs[rows] = functions.predict(dense_rows(X, rows, functions.input_dtype))
+        outputs[rows] = functions.predict(functions.take(X, rows))
         progress.on_predict_batch_end(number, {"outputs": outputs[rows]})
     progress.on_predict_end()
     return outputs

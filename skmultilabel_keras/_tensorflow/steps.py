@@ -119,7 +119,7 @@ class StatelessSteps:
             with self._scope(state, trained) as scope:
                 y_pred, loss = self._forward(batch, training=True)
                 scaled = model.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, trained)
+        gradients = [_without_needless_slices(part) for part in tape.gradient(scaled, trained)]
         with scope:
             if self._flat is None:
                 model.optimizer.apply(gradients, model.trainable_variables)
@@ -308,6 +308,21 @@ def keep_gradients_local(optimizer: Any) -> None:
     """Skip the sum over replicas, of which there is one; see README.md."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     inner._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
+
+
+def _without_needless_slices(gradient: Any) -> Any:
+    """Return a gradient by rows as a whole one, where that means the same.
+
+    An optimizer would make the same whole gradient several times, each for a term of its own. It
+    squares rows before it adds up those of one place, so each must be of another place: those of a
+    product with sparse features are.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    source = gradient.indices.op
+    while source.type in ("Identity", "Reshape"):
+        source = source.inputs[0].op
+    return tf.convert_to_tensor(gradient) if source.type == "Unique" else gradient
 
 
 def _unpack(batch: Batch) -> tuple[Any, Any, Any]:

@@ -6,6 +6,7 @@ Does not own: what an epoch does (``engine`` and below).
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,6 +106,7 @@ def _train(
         n_steps=n_steps * (plan.epochs - plan.initial_epoch),
         batch_size=plan.batch_size,
         is_sparse=sparse.issparse(rows.X),
+        n_made_dense=math.prod(rows.y.shape) if sparse.issparse(rows.y) else 0,
     )
     evaluation = None
     if validation is not None:

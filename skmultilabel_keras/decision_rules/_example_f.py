@@ -12,7 +12,8 @@ from typing import TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
-from skmultilabel_keras.decision_rules._reading import Decisions, Scores, check_number
+from skmultilabel_keras._intervals import check_number
+from skmultilabel_keras.decision_rules._reading import Decisions, Scores
 from skmultilabel_keras.decision_rules._rule import DecisionRule, rank_labels, slices
 
 _Floats: TypeAlias = npt.NDArray[np.float64]

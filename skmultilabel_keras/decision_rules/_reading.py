@@ -6,7 +6,7 @@ Does not own: any rule.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -95,13 +95,3 @@ def check_count(name: str, value: Any, *, at_least: int) -> int:
             f"{name} must be a whole number of labels, at least {at_least}; got {value!r}."
         )
     return int(value)
-
-
-def check_number(name: str, value: Any, least: float, greatest: float) -> float:
-    """Return a number, if it lies between two others."""
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
-    if not least <= number <= greatest:
-        raise ValueError(
-            f"{name} must be a number between {least:g} and {greatest:g}; got {value!r}."
-        )
-    return number

@@ -6,7 +6,6 @@ Does not own: formulas (``_entrywise``, ``_comparing``).
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import keras
@@ -196,29 +195,14 @@ def product(first: Any, *factors: Any) -> Any:
 
 
 def _as_two_rows(label_weight: Any) -> np.ndarray:
-    weight = np.asarray(label_weight, dtype=np.float64)
-    fits = weight.ndim == 1 or (weight.ndim == 2 and len(weight) == 2)
+    try:
+        weight = np.asarray(label_weight, dtype=np.float64)
+    except (TypeError, ValueError):  # a mapping, say, or rows of different lengths
+        weight = np.empty(0)
+    fits = (weight.ndim == 1 and weight.size > 0) or (weight.ndim == 2 and len(weight) == 2)
     if not fits or not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError(
             "label_weight must hold finite numbers of at least 0, of shape (n_labels,) or "
             f"(2, n_labels); got {label_weight!r}."
         )
     return np.stack([weight, weight]) if weight.ndim == 1 else weight
-
-
-def check_in(
-    low: float, high: float = np.inf, *, above: bool = False, below: bool = False, **numbers: Any
-) -> None:
-    """Raise unless parameters are finite numbers in an interval, which may leave out its ends."""
-    for name, value in numbers.items():
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (is_number and np.isfinite(value) and _is_in(value, low, high, above, below)):
-            start, end = "(" if above else "[", ")" if below else "]"
-            bounds = f" in {start}{low:g}, {high:g}{end}"
-            if high == np.inf:
-                bounds = "" if low == -np.inf else f" {'above' if above else 'of at least'} {low:g}"
-            raise ValueError(f"{name} must be a finite number{bounds}; got {value!r}.")
-
-
-def _is_in(value: Any, low: float, high: float, above: bool, below: bool) -> bool:
-    return (low < value if above else low <= value) and (value < high if below else value <= high)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from skmultilabel_keras.losses._base import EntrywiseLoss, check_in, register
+from skmultilabel_keras._intervals import check_number
+from skmultilabel_keras.losses._base import EntrywiseLoss, register
 
 
 @register
@@ -49,7 +50,7 @@ class BinaryCrossentropy(EntrywiseLoss):
     def __init__(
         self, label_smoothing: float = 0.0, name: str = "binary_crossentropy", **kwargs: Any
     ) -> None:
-        check_in(0, 1, label_smoothing=label_smoothing)
+        check_number("label_smoothing", label_smoothing, 0, 1)
         super().__init__(name=name, **kwargs)
         # May be set to a scalar tensor for the time of a trace, as ``label_weight``.
         self.label_smoothing = label_smoothing
@@ -96,7 +97,7 @@ class Focal(EntrywiseLoss):
     """
 
     def __init__(self, gamma: float = 2.0, name: str = "focal", **kwargs: Any) -> None:
-        check_in(0, gamma=gamma)
+        check_number("gamma", gamma, 0)
         super().__init__(name=name, **kwargs)
         self.gamma = gamma
 
@@ -154,8 +155,9 @@ class Asymmetric(EntrywiseLoss):
         name: str = "asymmetric",
         **kwargs: Any,
     ) -> None:
-        check_in(0, gamma_positive=gamma_positive, gamma_negative=gamma_negative)
-        check_in(0, 1, below=True, clip=clip)
+        check_number("gamma_positive", gamma_positive, 0)
+        check_number("gamma_negative", gamma_negative, 0)
+        check_number("clip", clip, 0, 1, below=True)
         super().__init__(name=name, **kwargs)
         self.gamma_positive, self.gamma_negative, self.clip = gamma_positive, gamma_negative, clip
 
@@ -219,9 +221,9 @@ class Hill(EntrywiseLoss):
         name: str = "hill",
         **kwargs: Any,
     ) -> None:
-        check_in(0, above=True, hill=hill)
-        check_in(-np.inf, margin=margin)
-        check_in(0, gamma=gamma)
+        check_number("hill", hill, 0, above=True)
+        check_number("margin", margin)
+        check_number("gamma", gamma, 0)
         super().__init__(name=name, **kwargs)
         self.hill, self.margin, self.gamma = hill, margin, gamma
 
@@ -283,9 +285,9 @@ class SPLC(EntrywiseLoss):
         name: str = "splc",
         **kwargs: Any,
     ) -> None:
-        check_in(0, 1, above=True, likely=likely)
-        check_in(-np.inf, margin=margin)
-        check_in(0, gamma=gamma)
+        check_number("likely", likely, 0, 1, above=True)
+        check_number("margin", margin)
+        check_number("gamma", gamma, 0)
         super().__init__(name=name, **kwargs)
         self.likely, self.margin, self.gamma = likely, margin, gamma
 
@@ -355,8 +357,10 @@ class DistributionBalanced(EntrywiseLoss):
         name: str = "distribution_balanced",
         **kwargs: Any,
     ) -> None:
-        check_in(0, above=True, tolerance=tolerance)
-        check_in(-np.inf, lower=lower, slope=slope, middle=middle, shift=shift)
+        check_number("tolerance", tolerance, 0, above=True)
+        parameters = {"lower": lower, "slope": slope, "middle": middle, "shift": shift}
+        for parameter, value in parameters.items():
+            check_number(parameter, value)
         super().__init__(name=name, **kwargs)
         self.prior = None if prior is None else _check_prior(prior)
         self.lower, self.slope, self.middle = lower, slope, middle

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skmultilabel_keras.metrics._reading import Floats, LabelSets, Presence, check_share, divide
+from skmultilabel_keras._intervals import check_number
+from skmultilabel_keras.metrics._reading import Floats, LabelSets, Presence, divide
 
 
 class Counts(NamedTuple):
@@ -89,11 +90,8 @@ def average_ratio(
     zero_division: float,
 ) -> Any:
     """Return the mean of part / whole over the groups of ``average``; None: one for each label."""
-    check_share(
-        "zero_division",
-        zero_division,
-        "the value of a label or row that has nothing to count; scikit-learn's default is 0.",
-    )
+    hint = "It is the value of a label or row with nothing to count; scikit-learn's default is 0."
+    check_number("zero_division", zero_division, 0, 1, hint=hint)
     grouping = _GROUPINGS[average or "macro"]
     counts = count(sets, grouping.total, sets.presence.row_weight)
     ratios = divide(*parts(counts), zero_division)

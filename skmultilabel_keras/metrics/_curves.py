@@ -11,20 +11,20 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.metrics._reading import (
     Bools,
     Floats,
     LabelScores,
     Matrix,
     check_average,
-    check_share,
     divide,
     read_scores,
 )
 from skmultilabel_keras.metrics._ties import Order, order_scores
 
 _AVERAGES = ("micro", "macro")
-_OF_UNDEFINED = "the value where nothing can be ranked: all labels that count are constant."
+_OF_UNDEFINED = "It is the value where nothing can be ranked: all labels that count are constant."
 
 
 def average_precision(
@@ -201,7 +201,7 @@ def _average_areas(
     undefined: float,
 ) -> Any:
     check_average(average, _AVERAGES)
-    check_share("undefined", undefined, _OF_UNDEFINED)
+    check_number("undefined", undefined, 0, 1, hint=_OF_UNDEFINED)
     scores = read_scores(y_true, y_score, sample_weight)
     areas = find_areas(trace_entries(scores) if average == "micro" else trace_labels(scores))
     return areas if average is None else average_curves(areas, undefined)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -145,12 +145,6 @@ def check_average(average: Any, legal: Iterable[str]) -> None:
     """Raise unless ``average`` is None or one of the legal names."""
     if average is not None:
         check_name("average", average, legal)
-
-
-def check_share(name: str, value: Any, meaning: str) -> None:
-    """Raise unless ``value`` is a number between 0 and 1."""
-    if not (isinstance(value, Real) and 0 <= float(value) <= 1):
-        raise ValueError(f"{name} must be a number between 0 and 1; got {value!r}. It is {meaning}")
 
 
 def check_whole(name: str, value: Any, meaning: str) -> None:

@@ -7,11 +7,9 @@ Does not own: how counts are grouped and averaged (``_counts``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.metrics._counts import (
     AVERAGES,
     Counts,
@@ -22,6 +20,8 @@ from skmultilabel_keras.metrics._reading import Floats, Matrix, check_average, r
 
 Average: TypeAlias = Literal["micro", "macro", "samples", "weighted"] | None
 Parts: TypeAlias = Callable[[Counts], tuple[Floats, Floats]]
+
+_OF_BETA = "Recall counts beta times as much as precision: 2 for recall, 0.5 for precision."
 
 
 def precision_parts(counts: Counts) -> tuple[Floats, Floats]:
@@ -276,13 +276,9 @@ def fbeta_score(
     0.5555555555555556
     """
     check_average(average, AVERAGES)
-    if not (isinstance(beta, Real) and 0 <= float(beta) < np.inf):
-        raise ValueError(
-            f"beta must be a finite number from 0 on; got {beta!r}. Recall counts beta times as "
-            "much as precision: 2 for recall, 0.5 for precision."
-        )
+    beta = check_number("beta", beta, 0, hint=_OF_BETA)
     sets = read_sets(y_true, y_pred, sample_weight)
-    return average_ratio(sets, average, fbeta_parts(float(beta)), zero_division)
+    return average_ratio(sets, average, fbeta_parts(beta), zero_division)
 
 
 def jaccard_score(

@@ -8,12 +8,12 @@ Labels of one score share their places, so that the order of the columns does no
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.metrics._rankings import Ranking, rank_labels
 from skmultilabel_keras.metrics._reading import (
     Floats,
@@ -25,6 +25,7 @@ from skmultilabel_keras.metrics._reading import (
 )
 
 _OF_K = "how many of the labels with the highest scores are looked at."
+_OF_CONSTANTS = "The default suits most data."
 
 
 def one_error(y_true: Matrix, y_score: Matrix, *, sample_weight: Any = None) -> float:
@@ -252,8 +253,8 @@ def label_propensities(y_train: Matrix, *, a: float = 0.55, b: float = 1.5) -> F
     >>> label_propensities(y_train).round(3)
     array([0.217, 0.391, 0.68 ])
     """
-    _check_constant("a", a)
-    _check_constant("b", b)
+    check_number("a", a, 0, above=True, hint=_OF_CONSTANTS)
+    check_number("b", b, 0, above=True, hint=_OF_CONSTANTS)
     true, presence = read_labels("y_train", y_train)
     n_rows = presence.shape[0]
     scale = max(np.log(n_rows) - 1, 0.0) * (b + 1) ** a
@@ -282,13 +283,6 @@ def gain_of_rows(ranking: Ranking, k: int) -> Floats:
 def _share_in_top(ranking: Ranking, k: int) -> Floats:
     """Return the chance of each label to be among the first k, in the order of the scores."""
     return np.clip((k - ranking.order.first) / ranking.ties, 0.0, 1.0)
-
-
-def _check_constant(name: str, value: Any) -> None:
-    if not (isinstance(value, Real) and 0 < float(value) < np.inf):
-        raise ValueError(
-            f"{name} must be a finite number above 0; got {value!r}. The default suits most data."
-        )
 
 
 def _check_propensities(propensities: Any, n_labels: int) -> npt.NDArray[Any]:

@@ -61,10 +61,11 @@ def read_indicator(y: Any) -> Indicator:
     return Indicator(_which_hold(values), _which_are_known(values), encoder)
 
 
-def read_strata(y: Any) -> np.ndarray:
+def read_strata(y: Any) -> sparse.csr_array:
     """Return what is to be kept in proportion: the rows of each label, or class.
 
-    Of a label that is not known for all rows, also which rows it is known for.
+    Of a label that is not known for all rows, also which rows it is known for. Sparse targets are
+    not made dense.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def read_strata(y: Any) -> np.ndarray:
 
     Returns
     -------
-    ndarray of bool, shape (n_samples, n_strata)
+    CSR of shape (n_samples, n_strata)
+        float64, of ones.
 
     Raises
     ------
@@ -83,9 +85,16 @@ def read_strata(y: Any) -> np.ndarray:
     encoder = TargetEncoder().fit(y)
     encoded = encoder.transform(y)
     if encoder.meaning_ == "classes":
-        return encoded[:, np.newaxis] == np.arange(encoder.n_labels_)
-    true, known = _which_hold(encoded), _which_are_known(encoded)
-    return np.hstack([true, known[:, ~known.all(axis=0)]]) if has_missing(encoded) else true
+        n_samples = len(encoded)
+        ones = (np.ones(n_samples), encoded, np.arange(n_samples + 1))
+        return sparse.csr_array(ones, shape=(n_samples, encoder.n_labels_))
+    if sparse.issparse(encoded):
+        return sparse.csr_array(encoded, dtype=np.float64)
+    strata = encoded == 1
+    if has_missing(encoded):
+        known = _which_are_known(encoded)
+        strata = np.hstack([strata, known[:, ~known.all(axis=0)]])
+    return sparse.csr_array(strata, dtype=np.float64)
 
 
 def _which_hold(values: Any) -> np.ndarray:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras._validation import nearest_names
 from skmultilabel_keras.model_selection._cuts import (
     TIE,
@@ -141,9 +141,8 @@ class FBetaObjective(_CutObjective):
             raise ValueError(
                 f"average must be one of {', '.join(map(repr, _AVERAGES))}; got {self.average!r}."
             )
-        _check_number("beta", self.beta, 0, np.inf, "above 0 and finite")
-        if self.zero_division != 0:
-            _check_number("zero_division", self.zero_division, 0, 1, "between 0 and 1")
+        check_number("beta", self.beta, 0, above=True)
+        check_number("zero_division", self.zero_division, 0, 1)
 
     def _has_one_cut(self) -> bool:
         return self.average != "macro"
@@ -282,7 +281,7 @@ class RecallAtLeast(_CutObjective):
 
     def check(self, n_labels: int) -> None:
         """Raise ValueError for illegal parameters."""
-        _check_number("value", self.value, 0, 1, "above 0, up to 1")
+        check_number("value", self.value, 0, 1, above=True)
 
     def _quantities(self, rows: ScoredLabels) -> tuple[np.ndarray, ...]:
         weight = rows.weight
@@ -324,7 +323,7 @@ class PrecisionAtLeast(_CutObjective):
 
     def check(self, n_labels: int) -> None:
         """Raise ValueError for illegal parameters."""
-        _check_number("value", self.value, 0, 1, "above 0, up to 1")
+        check_number("value", self.value, 0, 1, above=True)
 
     def _quantities(self, rows: ScoredLabels) -> tuple[np.ndarray, ...]:
         weight = rows.weight
@@ -441,9 +440,3 @@ def _mean_over_labels(values: np.ndarray, rows: ScoredLabels) -> float:
 def _divide(numerator: np.ndarray, divisor: np.ndarray) -> np.ndarray:
     """Return ratios, 0 where the divisor is."""
     return np.divide(numerator, divisor, out=np.zeros(divisor.shape), where=divisor > 0)
-
-
-def _check_number(name: str, value: Any, low: float, high: float, rule: str) -> None:
-    is_number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-    if not (is_number and low < value <= high and np.isfinite(value)):
-        raise ValueError(f"{name} must be a number {rule}; got {value!r}.")

@@ -93,10 +93,13 @@ class MultilabelStratifiedKFold(ml_stratifiers.MultilabelStratifiedKFold):
         ValueError
             For fewer rows than folds, and for a ``y`` that is none of the above.
         """
-        yield from super().split(X, read_strata(y), groups)
+        # Not by way of the package's class, which takes dense targets only.
+        yield from super(ml_stratifiers.MultilabelStratifiedKFold, self).split(
+            X, read_strata(y), groups
+        )
 
-    def _make_test_folds(self, X: Any, y: np.ndarray) -> np.ndarray:
-        n_samples, n_splits = len(y), self.n_splits
+    def _make_test_folds(self, X: Any, y: sparse.csr_array) -> np.ndarray:
+        n_samples, n_splits = y.shape[0], self.n_splits
         rng = _make_generator(self.random_state) if self.shuffle else check_random_state(0)
         order = rng.permutation(n_samples) if self.shuffle else np.arange(n_samples)
         low, high = n_samples // n_splits, -(-n_samples // n_splits)
@@ -179,18 +182,21 @@ class MultilabelStratifiedShuffleSplit(ml_stratifiers.MultilabelStratifiedShuffl
             For sizes that the number of rows does not allow, and for a ``y`` that is none of the
             above.
         """
-        yield from super().split(X, read_strata(y), groups)
+        # Not by way of the package's class, which takes dense targets only.
+        yield from super(ml_stratifiers.MultilabelStratifiedShuffleSplit, self).split(
+            X, read_strata(y), groups
+        )
 
     def _iter_indices(
-        self, X: Any, y: np.ndarray, groups: Any = None
+        self, X: Any, y: sparse.csr_array, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         n_train, n_test = self._find_sizes(y)
         rng = _make_generator(self.random_state)
         for _ in range(self.n_splits):
-            part = _deal_sizes(y, [n_train, n_test, len(y) - n_train - n_test], rng)
+            part = _deal_sizes(y, [n_train, n_test, y.shape[0] - n_train - n_test], rng)
             yield np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
-    def _find_sizes(self, y: np.ndarray) -> tuple[int, int]:
+    def _find_sizes(self, y: sparse.csr_array) -> tuple[int, int]:
         plain = ShuffleSplit(
             1, test_size=self.test_size, train_size=self.train_size, random_state=0
         )
@@ -250,15 +256,17 @@ def _make_generator(random_state: int | np.random.RandomState | None) -> np.rand
     return check_random_state(random_state)
 
 
-def _deal_sizes(labels: np.ndarray, sizes: list[int], rng: np.random.RandomState) -> np.ndarray:
+def _deal_sizes(
+    labels: sparse.csr_array, sizes: list[int], rng: np.random.RandomState
+) -> np.ndarray:
     """Return the number of the part that each row falls into, for parts of the sizes given."""
     n_rows = np.array([size for size in sizes if size])
-    order = rng.permutation(len(labels))
+    order = rng.permutation(labels.shape[0])
     return _deal(labels, order, n_rows / n_rows.sum(), n_rows, n_rows, rng)
 
 
 def _deal(
-    labels: np.ndarray,
+    labels: sparse.csr_array,
     order: np.ndarray,
     shares: np.ndarray,
     low: np.ndarray,
@@ -269,7 +277,7 @@ def _deal(
 
     Parameters
     ----------
-    labels : ndarray of bool, shape (n_samples, n_labels)
+    labels : CSR of ones, shape (n_samples, n_labels)
     order : ndarray of int, shape (n_samples,)
         In which order to deal the rows.
     shares : ndarray of shape (n_parts,)
@@ -280,30 +288,34 @@ def _deal(
         For draws between parts that are equally good.
     """
     if labels.shape[1] == 1:  # rows without the label are a class of their own
-        labels = np.hstack([labels, ~labels])
-    dealt = deal_in_turn(labels[order], shares, rng)
-    _even_out(dealt, labels[order], shares, low, high)
+        has = labels.toarray()
+        labels = sparse.csr_array(np.hstack([has, 1 - has]))
+    ordered = labels[order]
+    dealt = deal_in_turn(ordered, shares, rng)
+    _even_out(dealt, ordered, shares, low, high)
     part = np.empty_like(dealt)
     part[order] = dealt
     return part
 
 
-def deal_in_turn(labels: np.ndarray, shares: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+def deal_in_turn(
+    labels: sparse.csr_array, shares: np.ndarray, rng: np.random.RandomState
+) -> np.ndarray:
     """Deal rows to parts label by label, the rarest first, and return the part of each.
 
     Parameters
     ----------
-    labels : ndarray of bool, shape (n_samples, n_labels)
+    labels : CSR of ones, shape (n_samples, n_labels)
     shares : ndarray of shape (n_parts,)
         Share of each label that a part is to have.
     rng : RandomState
         For draws between labels and parts that are equally good.
     """
-    rows = sparse.csr_array(labels)
-    columns = rows.tocsc()
-    part = np.zeros(len(labels), dtype=int)
-    is_left, counts = np.ones(len(labels), dtype=bool), labels.sum(axis=0)
-    wanted, wanted_of = shares * len(labels), np.outer(shares, counts)
+    columns = labels.tocsc()
+    n_rows = labels.shape[0]
+    part = np.zeros(n_rows, dtype=int)
+    is_left, counts = np.ones(n_rows, dtype=bool), labels.sum(axis=0)
+    wanted, wanted_of = shares * n_rows, np.outer(shares, counts)
 
     def draw(places: np.ndarray) -> int:
         return int(places[rng.choice(len(places))] if len(places) > 1 else places[0])
@@ -314,7 +326,7 @@ def deal_in_turn(labels: np.ndarray, shares: np.ndarray, rng: np.random.RandomSt
         for row in np.sort(members[is_left[members]]):
             best = np.flatnonzero(wanted_of[:, label] == wanted_of[:, label].max())
             taker = draw(best[wanted[best] == wanted[best].max()])
-            held = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
+            held = _labels_of(labels, row)
             part[row], is_left[row] = taker, False
             wanted_of[taker, held] -= 1
             counts[held] -= 1
@@ -326,7 +338,11 @@ def deal_in_turn(labels: np.ndarray, shares: np.ndarray, rng: np.random.RandomSt
 
 
 def _even_out(
-    part: np.ndarray, labels: np.ndarray, shares: np.ndarray, low: np.ndarray, high: np.ndarray
+    part: np.ndarray,
+    labels: sparse.csr_array,
+    shares: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
 ) -> None:
     """Move rows, in place, until all sizes are within bounds.
 
@@ -336,16 +352,21 @@ def _even_out(
     size = np.bincount(part, minlength=len(shares))
     if ((low <= size) & (size <= high)).all():
         return
-    indicator = sparse.csr_array(labels, dtype=np.float64)
     total = labels.sum(axis=0)
     excess = np.array([labels[part == i].sum(axis=0) for i in range(len(shares))])
     excess = excess - np.outer(shares, total)
     while not ((low <= size) & (size <= high)).all():
         giver, taker = int(np.argmax(size - low)), int(np.argmin(size - high))
-        growth = indicator @ ((excess[taker] - excess[giver] + 1) / np.maximum(total, 1))
+        growth = labels @ ((excess[taker] - excess[giver] + 1) / np.maximum(total, 1))
         row = int(np.argmin(np.where(part == giver, growth, np.inf)))
         part[row] = taker
-        excess[giver] -= labels[row]
-        excess[taker] += labels[row]
+        held = _labels_of(labels, row)
+        excess[giver, held] -= 1
+        excess[taker, held] += 1
         size[giver] -= 1
         size[taker] += 1
+
+
+def _labels_of(labels: sparse.csr_array, row: int) -> np.ndarray:
+    """Return the columns of a row's labels."""
+    return labels.indices[labels.indptr[row] : labels.indptr[row + 1]]

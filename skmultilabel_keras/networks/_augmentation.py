@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras._validation import nearest_names
-from skmultilabel_keras.networks._checks import is_number
 from skmultilabel_keras.networks._layers import _random_bits
 
 # Random numbers for each image: flips along both axes, shifts along both, rotation, zoom,
@@ -94,12 +94,12 @@ class Augmentation(keras.layers.Layer):
                 f"flip must be 'horizontal', 'vertical', 'both' or None; got {flip!r}."
             )
         self.flip = flip
-        self.shift = _check_bound("shift", shift, 1)
-        self.rotation = _check_bound("rotation", rotation, 180)
-        self.zoom = _check_bound("zoom", zoom, 0.99)
-        self.brightness = _check_bound("brightness", brightness, math.inf)
-        self.contrast = _check_bound("contrast", contrast, 1)
-        self.saturation = _check_bound("saturation", saturation, 1)
+        self.shift = check_number("shift", shift, 0, 1)
+        self.rotation = check_number("rotation", rotation, 0, 180)
+        self.zoom = check_number("zoom", zoom, 0, 0.99)
+        self.brightness = check_number("brightness", brightness, 0)
+        self.contrast = check_number("contrast", contrast, 0, 1)
+        self.saturation = check_number("saturation", saturation, 0, 1)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
@@ -214,15 +214,6 @@ def augmentation_layer(augmentation: Any) -> Augmentation | None:
         return Augmentation(**augmentation) if augmentation else None
     except ValueError as error:
         raise ValueError(f"model__augmentation: {error}") from error
-
-
-def _check_bound(name: str, value: Any, most: float) -> float:
-    if not is_number(value) or not 0 <= value <= most:
-        upper = "" if most == math.inf else f" and at most {most}"
-        raise ValueError(f"{name} must be a number of at least 0{upper}; got {value!r}.")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite; got {value!r}.")
-    return float(value)
 
 
 def _around_zero(draw: Any, bound: float) -> Any:

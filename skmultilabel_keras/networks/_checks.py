@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmultilabel_keras._intervals import check_number, is_real
+
 
 def check_sizes(name: str, sizes: Any) -> None:
     """Raise unless ``sizes`` is a sequence of whole numbers of at least 1."""
@@ -20,13 +22,6 @@ def check_sizes(name: str, sizes: Any) -> None:
         raise ValueError(
             f"model__{name} must be a tuple or list of integers of at least 1; got {sizes!r}."
         )
-
-
-def check_number(name: str, value: Any, *, below: float = np.inf) -> None:
-    """Raise unless ``value`` is a number of at least 0, below a bound."""
-    if not is_number(value) or not 0 <= value < below:
-        bounds = "of at least 0" if below == np.inf else f"in [0, {below:g})"
-        raise ValueError(f"model__{name} must be a number {bounds}; got {value!r}.")
 
 
 def check_flags(**flags: Any) -> None:
@@ -50,19 +45,14 @@ def resolve_activation(activation: Any) -> Any:
 def check_dense(hidden_layer_sizes: Any, activation: Any, dropout: Any, prior_bias: Any) -> Any:
     """Return the activation's function; raise for bad values of what dense layers take."""
     check_sizes("hidden_layer_sizes", hidden_layer_sizes)
-    check_number("dropout", dropout, below=1)
+    check_number("model__dropout", dropout, 0, 1, below=True)
     check_flags(prior_bias=prior_bias)
     return resolve_activation(activation)
 
 
 def is_count(value: Any) -> bool:
     """Tell whether this is a whole number of at least 1."""
-    return isinstance(value, numbers.Integral) and is_number(value) and int(value) >= 1
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether this is a real number, which a truth value is not."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and is_real(value) and int(value) >= 1
 
 
 def check_counts(*, at_least: int = 1, **values: Any) -> None:

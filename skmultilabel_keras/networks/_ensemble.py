@@ -40,13 +40,12 @@ import keras
 from keras import ops
 
 from skmultilabel_keras import losses
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.networks._checks import (
     check_counts,
     check_dense,
     check_flags,
-    check_number,
     is_count,
-    is_number,
 )
 from skmultilabel_keras.networks._initializers import LabelPrior
 from skmultilabel_keras.networks._layers import Dropout
@@ -134,7 +133,7 @@ def ensemble(
     """
     check_counts(n_members=n_members)
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
-    check_number("l2", l2)
+    check_number("model__l2", l2, 0)
     share = _resolve_share(share_weights, is_sparse=meta.get("X_sparse_", False))
     inputs, x = table_input(meta, standardize=standardize, smooth_clip=smooth_clip, n_bins=n_bins)
     for number, units in enumerate(map(int, hidden_layer_sizes)):
@@ -223,8 +222,6 @@ class MemberDense(keras.layers.Layer):
         for name, value in (("units", units), ("n_members", n_members)):
             if not is_count(value):
                 raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
-        if not is_number(gain) or not 0 <= gain < math.inf:
-            raise ValueError(f"gain must be a number of at least 0; got {gain!r}.")
         if scale_inputs and not share:
             raise ValueError(
                 "scale_inputs must be False where members have weights of their own, which scale "
@@ -235,7 +232,7 @@ class MemberDense(keras.layers.Layer):
         self.n_members = int(n_members)
         self.share = share
         self.scale_inputs = scale_inputs
-        self.gain = float(gain)
+        self.gain = check_number("gain", gain, 0)
         self.activation = keras.activations.get(activation)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from skmultilabel_keras._activations import LARGE
-from skmultilabel_keras.networks._checks import is_count, is_number
+from skmultilabel_keras._intervals import check_number
+from skmultilabel_keras.networks._checks import is_count
 
 # Widths whose inverse is a number of full precision in float32.
 _WIDTHS = (float(np.finfo(np.float32).tiny), 1 / float(np.finfo(np.float32).tiny))
@@ -188,8 +189,7 @@ class SmoothClip(keras.layers.Layer):
     """
 
     def __init__(self, limit: float = 3.0, **kwargs: Any) -> None:
-        if not is_number(limit) or not 0 < limit < np.inf:
-            raise ValueError(f"limit must be a finite number above 0; got {limit!r}.")
+        check_number("limit", limit, 0, above=True)
         # In float32 whatever the policy: half precision overflows for outliers.
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.limit = float(limit)

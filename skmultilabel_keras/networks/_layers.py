@@ -142,7 +142,7 @@ class Dropout(keras.layers.Dropout):
         **kwargs: Any,
     ) -> None:
         if not 0 <= np.float32(rate) < 1:
-            raise ValueError(f"rate must be a number in [0, 1); got {rate!r}.")
+            raise ValueError(f"rate must be a finite number in [0, 1); got {rate!r}.")
         noise_shape = None if noise_shape is None else tuple(noise_shape)
         super().__init__(rate, noise_shape=noise_shape, seed=seed, **kwargs)
 

@@ -7,19 +7,17 @@ networks go by (the package itself).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.networks._checks import (
     check_choice,
     check_dense,
     check_flags,
-    check_number,
     is_count,
-    is_number,
 )
 from skmultilabel_keras.networks._dense import logits_layer
 from skmultilabel_keras.networks._features import PiecewiseLinear, SmoothClip
@@ -99,7 +97,7 @@ def mlp(
     (None, 2)
     """
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
-    check_number("l2", l2)
+    check_number("model__l2", l2, 0)
     check_flags(residual=residual)
     check_choice("normalization", normalization, (*_NORMALIZATIONS, None))
     inputs, x = table_input(meta, standardize=standardize, smooth_clip=smooth_clip, n_bins=n_bins)
@@ -182,11 +180,9 @@ def table_input(
 
 def _check_clip(smooth_clip: Any) -> None:
     """Raise unless features can be clipped at this."""
-    is_limit = is_number(smooth_clip) and 0 < smooth_clip < math.inf
-    if smooth_clip is not None and not is_limit:
-        raise ValueError(
-            f"model__smooth_clip must be None or a finite number above 0; got {smooth_clip!r}."
-        )
+    if smooth_clip is not None:
+        hint = "With None nothing is clipped."
+        check_number("model__smooth_clip", smooth_clip, 0, above=True, hint=hint)
 
 
 def _check_bins(n_bins: Any, meta: Mapping[str, Any]) -> None:

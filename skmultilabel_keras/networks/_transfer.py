@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from skmultilabel_keras._intervals import check_number, is_real
 from skmultilabel_keras.networks._augmentation import augmentation_layer
 from skmultilabel_keras.networks._backbone_layers import (
     BackboneInput,
@@ -26,7 +27,7 @@ from skmultilabel_keras.networks._backbones import (
     find_application,
     preprocessing_of,
 )
-from skmultilabel_keras.networks._checks import check_choice, check_dense, is_count, is_number
+from skmultilabel_keras.networks._checks import check_choice, check_dense, is_count
 from skmultilabel_keras.networks._dense import dense_head
 from skmultilabel_keras.networks._features import PiecewiseLinear
 from skmultilabel_keras.networks._images import POOLINGS, image_shape, pool, with_channels
@@ -122,8 +123,7 @@ def transfer(
     (None, 2)
     """
     check_choice("pooling", pooling, POOLINGS)
-    if not is_number(backbone_rate) or not 0 < backbone_rate <= 1:
-        raise ValueError(f"model__backbone_rate must be a number in (0, 1]; got {backbone_rate!r}.")
+    check_number("model__backbone_rate", backbone_rate, 0, 1, above=True)
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     # All values of a network that is restored are put in place afterwards.
     saved = None if meta.get("is_restored_", False) else weights
@@ -203,7 +203,7 @@ def _find_backbone(
 
 def _freeze(network: keras.Model, n_layers: Any) -> bool:
     """Freeze all but the last layers of a backbone; tell whether any is trained."""
-    if n_layers != -1 and not (is_count(n_layers) or (is_number(n_layers) and n_layers == 0)):
+    if n_layers != -1 and not (is_count(n_layers) or (is_real(n_layers) and n_layers == 0)):
         raise ValueError(
             "model__trainable_layers must be an integer of at least 0, or -1 for all layers; got "
             f"{n_layers!r}."
@@ -246,7 +246,7 @@ def _read_range(pixel_range: Any, dtype: Any) -> tuple[float, float]:
     if pixel_range is None:
         return (0.0, 255.0) if np.dtype(dtype).kind in "iu" else (0.0, 1.0)
     values = pixel_range if isinstance(pixel_range, (tuple, list, np.ndarray)) else ()
-    if len(values) != 2 or not all(is_number(v) and math.isfinite(v) for v in values):
+    if len(values) != 2 or not all(is_real(v) and math.isfinite(v) for v in values):
         raise ValueError(
             "model__pixel_range must be None or two numbers, what is black and what is white in X: "
             f"(0, 255) say; got {pixel_range!r}."
