@@ -117,15 +117,31 @@ class Summary:
     def peers(self) -> list[str]:
         return [name for name in PEERS if (self.frame["peer"] == name).any()]
 
+    @cached_property
+    def _parts(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return dict(iter(self.frame.groupby(["data", "peer"])))
+
+    @cached_property
+    def _notes(self) -> dict[tuple[str, str], str]:
+        return {key: self._describe(*key) for key in self._parts}
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The means over folds for each seed; NaN where a fold has no value."""
+        return {
+            key: cells[_FIGURES].groupby(cells["seed"]).apply(lambda seed: seed.mean(skipna=False))
+            for key, cells in self._parts.items()
+        }
+
     def cells(self, data: str, peer: str) -> pd.DataFrame:
-        frame = self.frame
-        return frame[(frame["data"] == data) & (frame["peer"] == peer)]
+        return self._parts.get((data, peer), self.frame[:0])
 
     def describe(self, data: str, peer: str) -> str:
         """Return "" where a peer finished a set, or what became of it."""
+        return self._notes.get((data, peer), "not run")
+
+    def _describe(self, data: str, peer: str) -> str:
         statuses = self.cells(data, peer)["status"]
-        if not len(statuses):
-            return "not run"
         bad = [status for status in statuses if status != OK]
         if bad:
             return min(bad, key=len)
@@ -141,8 +157,7 @@ class Summary:
 
     def by_seed(self, data: str, peer: str, score: str) -> np.ndarray:
         """Return the means over folds, one for each seed; NaN where a fold has no value."""
-        cells = self.cells(data, peer).set_index("seed")[score]
-        return cells.groupby(level=0).agg(lambda values: values.mean(skipna=False)).to_numpy()
+        return self._means[data, peer][score].to_numpy()
 
     def mean(self, data: str, peer: str, score: str) -> float:
         """Return the mean over folds and seeds, NaN where the peer did not finish."""
@@ -176,7 +191,8 @@ def _differs_by_seed(data: str, peer: str) -> bool:
 
 
 _TEXTS = ["data", "peer", "status", "tuning"]
-_NUMBERS = ["seed", "fold", *COSTS, *SCORES]
+_FIGURES = [*COSTS, *SCORES]
+_NUMBERS = ["seed", "fold", *_FIGURES]
 
 
 def write_page(page: Path, rows: Sequence[Row], command: str) -> None:

@@ -627,7 +627,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         return weight
 
     def _begin(self, rows: Rows, options: Mapping[str, Any], *, go_on: bool) -> Rows:
-        """Build the network unless training goes on, and return what its trained part takes."""
+        """Build the network unless training goes on, learn of the labels, and prepare the rows."""
         if not go_on:
             self._build(rows, options)
         rows = replace(rows, X=self._prepare(rows.X))

@@ -46,7 +46,10 @@ def check_number(
     ValueError
         For anything else.
     """
-    number = float(value) if is_real(value) else math.nan
+    try:
+        number = float(value) if is_real(value) else math.nan
+    except OverflowError:  # an integer of some hundred digits
+        number = math.inf
     starts = low < number if above else low <= number
     ends = number < high if below else number <= high
     if math.isfinite(number) and starts and ends:
@@ -57,5 +60,4 @@ def check_number(
         rule = f" {'above' if above else 'of at least'} {low:g}"
     else:
         rule = ""
-    after = f". {hint}" if hint else ""
-    raise ValueError(f"{name} must be a finite number{rule}; got {value!r}{after}")
+    raise ValueError(f"{name} must be a finite number{rule}; got {value!r}. {hint}".rstrip())

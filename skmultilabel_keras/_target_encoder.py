@@ -8,7 +8,9 @@ makes (decisions).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ from skmultilabel_keras._targets import (
     read_targets,
 )
 from skmultilabel_keras._validation import is_missing, nearest_names
+
+# Entries up to which the indicator of label lists is dense, which trains a little faster: 16 MB.
+_DENSE_ENTRIES = 2**22
 
 
 class TargetEncoder(BaseEstimator):
@@ -94,8 +99,8 @@ class TargetEncoder(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_labels), CSR of that shape, or ndarray of shape (n_samples,)
-            float32 indicator, sparse where ``y`` is, NaN where labels are missing; int64 codes for
-            classes.
+            float32 indicator, sparse where ``y`` is or where that of label lists would be large,
+            NaN where labels are missing; int64 codes for classes.
         """
         return self._encode(self._read(y))
 
@@ -115,6 +120,8 @@ class TargetEncoder(BaseEstimator):
         if targets.container == "lists":
             _require_known((label for row in targets.values for label in row), self._index())
             indicator = self._indicator_of_lists(targets.values)
+            if math.prod(indicator.shape) <= _DENSE_ENTRIES:
+                indicator = indicator.toarray()
         else:
             indicator = self._checked_indicator(targets)
         if self.exclusive:
@@ -163,7 +170,7 @@ class TargetEncoder(BaseEstimator):
             return self.decode(truth), self.decode(decisions)
         index = self._index()
         unknown = [[any(label not in index for label in row)] for row in targets.values]
-        truth = self._indicator_of_lists(targets.values)
+        truth = self._indicator_of_lists(targets.values).toarray()
         return np.hstack([truth, unknown]), np.hstack([decisions, np.zeros_like(unknown)])
 
     def _listed(self) -> bool:
@@ -179,12 +186,13 @@ class TargetEncoder(BaseEstimator):
         _require_known(labels, index)
         return np.fromiter((index[label] for label in labels), dtype=np.int64, count=len(labels))
 
-    def _indicator_of_lists(self, rows: Sequence[Iterable[Any]]) -> np.ndarray:
+    def _indicator_of_lists(self, rows: Sequence[Iterable[Any]]) -> sparse.csr_array:
         index = self._index()
-        indicator = np.zeros((len(rows), self.n_labels_), dtype=np.float32)
-        for row, labels in enumerate(rows):
-            indicator[row, [index[label] for label in labels if label in index]] = 1
-        return indicator
+        columns = [sorted({index[name] for name in row if name in index}) for row in rows]
+        starts = np.cumsum([0, *map(len, columns)])
+        listed = np.fromiter(chain.from_iterable(columns), dtype=np.intp, count=starts[-1])
+        ones = np.ones(len(listed), dtype=np.float32)
+        return sparse.csr_array((ones, listed, starts), shape=(len(rows), self.n_labels_))
 
     def _index(self) -> dict[Any, int]:
         return {label: column for column, label in enumerate(self.label_names_.tolist())}

@@ -14,7 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils import get_tags
 
-from skmultilabel_keras import KerasMultiLabelClassifier, load_digit_scenes
+from skmultilabel_keras import KerasMultiLabelClassifier, _target_encoder, load_digit_scenes
 from skmultilabel_keras.networks import FeatureScaler
 
 # Parameters.
@@ -621,6 +621,23 @@ def test_score_of_label_lists_counts_unknown_labels_as_wrong(make_classifier):
     own = clf.predict_labels(X)
     assert clf.score(X, own) == 1
     assert clf.score(X, [own[0], ["z"]]) == 0.5
+
+
+@pytest.mark.parametrize("params", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
+def test_label_lists_whose_indicator_is_sparse(params, monkeypatch, make_classifier):
+    """As those of many labels are; the fit is the same."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4)).astype(np.float32)
+    names = np.array(["a", "b", "c"])
+    y = [names[row].tolist() for row in X[:, :3] > 0.2]
+    small = make_classifier(metrics=["f1_micro"], validation_split=0.2, **params).fit(X, y)
+    monkeypatch.setattr(_target_encoder, "_DENSE_ENTRIES", 0)
+    large = make_classifier(metrics=["f1_micro"], validation_split=0.2, **params).fit(X, y)
+    assert sparse.issparse(large.target_encoder_.transform(y))
+    np.testing.assert_allclose(large.predict_proba(X), small.predict_proba(X), atol=1e-5)
+    np.testing.assert_allclose(large.history_["val_f1_micro"], small.history_["val_f1_micro"])
+    assert large.score(X, y) == small.score(X, y)
+    assert type(large.predict(X)) is np.ndarray
 
 
 def test_progress_is_shown_when_asked_for(multilabel_data, make_classifier, capsys):

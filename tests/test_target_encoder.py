@@ -1011,3 +1011,16 @@ def test_columns_of_polars_numbers_are_not_read_one_by_one(monkeypatch):
     monkeypatch.setattr(pl.Series, "__iter__", None)
     frame = pl.DataFrame({"a": [1.0, 0.0], "b": [0, 1], "c": [True, False]})
     np.testing.assert_array_equal(fit_transform(frame), [[1, 0, 1], [0, 1, 0]])
+
+
+def test_large_indicators_of_label_lists_are_sparse():
+    """Dense, this one would take 40 GB."""
+    tags = [f"tag {number}" for number in range(10**5)]
+    y = [[tags[row], tags[-1], tags[row]] if row % 2 else [] for row in range(10**5)]
+    encoder = TargetEncoder(label_names=tags).fit(y)
+    encoded = encoder.transform(y)
+    assert encoded.shape == (10**5, 10**5)
+    assert encoded.dtype == np.float32
+    assert encoded.has_canonical_format
+    assert encoded.nnz == 2 * len(y[1::2]) - 1  # the last row lists the last tag only
+    assert encoded[[0, 1]].nonzero()[1].tolist() == [1, 10**5 - 1]

@@ -9,6 +9,7 @@ from scipy import sparse
 from skmultilabel_keras._rows import Rows
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import predict_outputs
+from skmultilabel_keras._tensorflow.steps import _without_needless_slices
 from skmultilabel_keras._tensorflow.training import TrainingPlan, epoch_order, train
 
 RNG = np.random.default_rng(0)
@@ -364,3 +365,62 @@ def test_sparse_rows_in_batches_of_bounded_size():
     assert functions.batch_length(few) == 4096
     many = sparse.csr_array((np.ones(10**6), np.arange(10**6), [0, 10**6]), shape=(1, 10**7))
     assert functions.batch_length(many) == 4
+
+
+# Gradients by rows.
+
+
+def make_rowwise(kind):
+    keras.utils.set_random_seed(0)
+    if kind == "embedding":  # the same word several times in a batch
+        inputs = keras.Input((4,), dtype="int32")
+        x = keras.layers.Flatten()(keras.layers.Embedding(5, 3)(inputs))
+    else:
+        inputs = keras.Input((4,), sparse=True)
+        x = keras.layers.Dense(6, activation="tanh")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x))
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["embedding", "sparse features"])
+def test_gradients_by_rows_do_what_they_do_in_keras_fit(kind):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 5, (50, 4))
+    if kind == "embedding":
+        x, theirs = values.astype("int32"), values.astype("int32")
+    else:
+        x = sparse.csr_array((values * (values > 2)).astype("float32"))
+        theirs = x.toarray()
+    ours, own = make_rowwise(kind), make_rowwise(kind)
+    _, engine = train(ours, make_rows(x=x), None, make_plan())
+    assert engine.name == "shared"
+    for start in range(0, 3 * 64, 16):
+        rows = slice(start % 64, start % 64 + 16)
+        batch = theirs[rows] if kind == "embedding" else tf.sparse.from_dense(theirs[rows])
+        own.train_on_batch(batch, Y[rows])
+    assert_close(ours, own)
+
+
+def test_only_rows_of_different_places_are_made_whole():
+    """Words of a text may be equal; the features of a product are taken once each."""
+    kernel, words = tf.ones((5, 2)), tf.constant([3, 1, 3])
+    features = tf.sparse.from_dense([[1.0, 0, 2, 0, 0]])
+
+    def gradient_of(output):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            loss = tf.reduce_sum(output())
+        return tape.gradient(loss, kernel)
+
+    @tf.function
+    def run():
+        looked_up = gradient_of(lambda: tf.gather(kernel, words))
+        multiplied = gradient_of(lambda: keras.ops.matmul(features, kernel))
+        assert isinstance(looked_up, tf.IndexedSlices)
+        assert isinstance(multiplied, tf.IndexedSlices)
+        assert _without_needless_slices(looked_up) is looked_up
+        assert isinstance(_without_needless_slices(multiplied), tf.Tensor)
+        return _without_needless_slices(multiplied), tf.convert_to_tensor(multiplied)
+
+    np.testing.assert_array_equal(*run())
