@@ -310,7 +310,7 @@ def callbacks_of_call(
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks of a ``fit`` or ``predict``: those of the call stand for all others."""
     if "callbacks" in call:
-        return resolve_callbacks({**params, "callbacks": call["callbacks"]}, "callbacks")
+        return resolve_callbacks(call, "callbacks")
     return resolve_callbacks(params, "callbacks", f"{destination}__callbacks")
 
 

@@ -459,6 +459,8 @@ def _are_equal(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_are_equal(one[k], other[k]) for k in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_are_equal, one, other))
+    if hasattr(one, "equals") and hasattr(other, "equals"):
+        return bool(one.equals(other))  # of pandas and polars: names count as well
     if hasattr(one, "__array__") or hasattr(other, "__array__"):
         return np.array_equal(np.asarray(one), np.asarray(other))
     return one is other or bool(one == other)

@@ -142,17 +142,17 @@ def dense_rows(values: Any, rows: Any, dtype: str | None = None) -> np.ndarray:
 
 
 def sparse_rows(values: Any, rows: Any, dtype: str | None = None) -> Any:
-    """Return some rows of CSR as CSR, each of their entries once: few layers are linear.
+    """Return some rows of CSR as a CSR of its own, each of their entries once."""
+    return canonical(values[rows], dtype)
 
-    All rows may share their numbers with the container.
-    """
-    part = values[rows]
-    if not part.has_canonical_format:
-        part = part.copy()  # SciPy would do it to the caller's
-        part.sum_duplicates()
-    return type(part)(
-        (_as_dtype(part.data, dtype), part.indices, part.indptr), shape=part.shape, copy=False
-    )
+
+def canonical(values: Any, dtype: str | None = None) -> Any:
+    """Return CSR with each entry once, as few layers are linear; it may share memory."""
+    if not values.has_canonical_format:
+        values = values.copy()  # SciPy would do it to the caller's
+        values.sum_duplicates()
+    parts = (_as_dtype(values.data, dtype), values.indices, values.indptr)
+    return type(values)(parts, shape=values.shape, copy=False)
 
 
 def _as_dtype(numbers: np.ndarray, dtype: str | None) -> np.ndarray:

@@ -212,6 +212,10 @@ def test_weights_of_a_loss_go_by_the_names_of_labels():
     prior = pd.Series({"c": 0.3, "a": 0.1, "b": 0.2})
     clf = classifier(loss="distribution_balanced", loss__prior=prior).fit(X, named)
     np.testing.assert_allclose(clf.model_.loss.prior, [0.1, 0.2, 0.3])
+    clf = classifier(loss__label_weight=pd.Series({"a": 1.0, "b": 2.0, "c": 3.0}), warm_start=True)
+    clf.fit(X, named).set_params(loss__label_weight=pd.Series({"c": 1.0, "b": 2.0, "a": 3.0}))
+    with pytest.raises(ValueError, match="loss__label_weight changed since"):
+        clf.fit(X, named)
     with pytest.raises(ValueError, match="loss__label_weight must be indexed by the label names"):
         classifier(loss__label_weight=pd.Series({"a": 1.0, "b": 2.0, "d": 3.0})).fit(X, named)
 

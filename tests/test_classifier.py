@@ -408,6 +408,17 @@ def test_callbacks_of_a_call_stand_for_those_of_the_estimator(
     assert clf.fit(*multilabel_data, callbacks=given).n_iter_ == 4
 
 
+def test_parameters_of_the_estimators_callbacks_are_not_for_those_of_a_call(
+    multilabel_data, make_classifier
+):
+    X, Y = multilabel_data
+    stop = {"callbacks": keras.callbacks.EarlyStopping, "callbacks__monitor": "loss"}
+    clf = make_classifier(epochs=2, **stop)
+    for given in ([keras.callbacks.Callback()], keras.callbacks.Callback):
+        clf.fit(X, Y, callbacks=given)
+        assert clf.predict(X, callbacks=given).shape == Y.shape
+
+
 # Going on.
 
 

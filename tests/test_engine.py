@@ -143,6 +143,21 @@ def test_xla_and_sparse_rows_do_not_go_together():
         classifier(jit_compile=True).fit(sparse.csr_array(X), Y)
 
 
+def test_many_weights_are_not_light(monkeypatch):
+    """One thread would do their long operations one after the other."""
+    model = classifier().fit(X, Y).model_
+    n_weights = sum(weight.numpy().size for weight in model.trainable_variables)
+    assert engine.is_light(model)
+    monkeypatch.setattr(engine, "_LIGHT_WEIGHTS", n_weights)
+    assert engine.is_light(model)
+    monkeypatch.setattr(engine, "_LIGHT_WEIGHTS", n_weights - 1)
+    assert not engine.is_light(model)
+    # It is for speed alone.
+    threads = classifier().fit(X, Y + 0).predict_proba(X)
+    clear_compile_cache()
+    np.testing.assert_array_equal(classifier().fit(X, Y).predict_proba(X), threads)
+
+
 def test_sparse_targets_are_made_dense_for_xla_where_they_are_small(monkeypatch):
     monkeypatch.setattr(engine, "_XLA_PAYS_FROM", 1)
     sparse_targets = sparse.csr_array(Y)

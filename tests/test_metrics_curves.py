@@ -109,7 +109,7 @@ def test_areas_depend_on_the_order_alone(case, scale, shift):
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("undefined", [-0.1, 2, np.nan, None, "0"])
+@pytest.mark.parametrize("undefined", [-0.1, 2, np.nan, None, "0", True])
 @pytest.mark.parametrize("name", AREAS)
 def test_bad_value_for_the_undefined(name, undefined):
     with pytest.raises(ValueError, match=r"undefined must be a finite number in \[0, 1\]; got"):

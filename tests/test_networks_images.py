@@ -135,7 +135,11 @@ BAD = {
     "entry": ({}, {"augmentation": {"flips": 1}}, "no entry 'flips'. Did you mean 'flip'"),
     "flip": ({}, {"augmentation": {"flip": "left"}}, "model__augmentation: flip must be"),
     "negative": ({}, {"augmentation": {"shift": -1}}, r"shift must be a finite number in \[0, 1\]"),
-    "large": ({}, {"augmentation": {"zoom": 1}}, "zoom must be.*at most 0.99; got 1"),
+    "large": (
+        {},
+        {"augmentation": {"zoom": 1}},
+        r"zoom must be a .*\[0, 0.99\]; got 1",
+    ),
     "nan": ({}, {"augmentation": {"brightness": np.nan}}, "brightness must be a finite number"),
     "inf": ({}, {"augmentation": {"brightness": np.inf}}, "brightness must be a finite number"),
 }

@@ -53,8 +53,8 @@ _XLA_LAYERS = tuple(layer for layer in _LIGHT_LAYERS if layer is not keras.layer
 # Measured: compiling takes 0.7 to 1.6 s more, and pays from some 0.6e10 to 3e10 of these products.
 _XLA_PAYS_FROM = 2e10
 
-# Entries of sparse targets that may be made dense for it unasked: 64 MB as float32.
-_MAKES_DENSE = 2**24
+# Entries of sparse targets that may be made dense for it unasked: 256 MB as float32.
+_MAKES_DENSE = 2**26
 
 
 class Engine(NamedTuple):
@@ -152,8 +152,7 @@ def xla_pays(model: keras.Model, n_steps: int, batch_size: int) -> bool:
     """
     if not all(type(layer) in _XLA_LAYERS for layer in leaf_layers(model)):
         return False
-    n_weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    n_weights += sum(
+    n_weights = _count_trained(model) + sum(
         math.prod(layer.kernel.shape) * (layer.n_members - 1)
         for layer in leaf_layers(model)
         if isinstance(layer, MemberDense) and layer.share
@@ -175,6 +174,9 @@ def takes_sparse(model: keras.Model) -> bool:
 
 def is_light(model: keras.Model) -> bool:
     """Tell whether all layers do only a few small operations, and few of them long ones."""
-    n_weights = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     light = all(type(layer) in _LIGHT_LAYERS for layer in leaf_layers(model))
-    return light and n_weights <= _LIGHT_WEIGHTS
+    return light and _count_trained(model) <= _LIGHT_WEIGHTS
+
+
+def _count_trained(model: keras.Model) -> int:
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)

@@ -159,15 +159,7 @@ class ForwardPass:
         shifts = self._shift is not None and weights[self._shift].any()
         if shifts or not self._takes_sparse or X.nnz > _DENSE_FROM * np.prod(X.shape):
             return partial(dense_rows, X, dtype="float32")
-        return partial(_own_sparse_rows, X)
-
-
-def _own_sparse_rows(X: Any, rows: slice) -> Any:
-    """Return rows in float32 that steps may write to."""
-    part = sparse_rows(X, rows, "float32")
-    if np.may_share_memory(part.data, X.data):
-        part.data = part.data.copy()
-    return part
+        return partial(sparse_rows, X, dtype="float32")
 
 
 def _chain(model: keras.Model) -> list[Any] | None:

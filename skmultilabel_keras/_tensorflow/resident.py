@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from skmultilabel_keras._rows import Rows, dense_rows, sparse_rows
+from skmultilabel_keras._rows import Rows, canonical, dense_rows
 
 # What stays as it is on the device, and is converted batch by batch: it is no larger than float32.
 _COMPACT = frozenset({"bool", "int8", "uint8", "int16", "int32", "float16", "float32"})
@@ -125,7 +125,7 @@ def gather(
 
 def _place(values: Any, dtype: str | None) -> tuple[tuple[Any, ...], Layout]:
     if sparse.issparse(values):
-        values = sparse_rows(values, slice(None), dtype)
+        values = canonical(values, dtype)
         starts = "int32" if values.nnz < 2**31 else "int64"
         arrays = [values.data, values.indices, values.indptr.astype(starts, copy=False)]
         dtypes = [str(array.dtype) for array in arrays]

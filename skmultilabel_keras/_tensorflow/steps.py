@@ -311,7 +311,7 @@ def keep_gradients_local(optimizer: Any) -> None:
 
 
 def _without_needless_slices(gradient: Any) -> Any:
-    """Return a gradient by rows as a whole one, where that means the same.
+    """Return a gradient by rows as a whole one, where that means the same up to rounding.
 
     An optimizer would make the same whole gradient several times, each for a term of its own. It
     squares rows before it adds up those of one place, so each must be of another place: those of a
@@ -319,10 +319,11 @@ def _without_needless_slices(gradient: Any) -> Any:
     """
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
-    source = gradient.indices.op
-    while source.type in ("Identity", "Reshape"):
-        source = source.inputs[0].op
-    return tf.convert_to_tensor(gradient) if source.type == "Unique" else gradient
+    places = gradient.indices
+    while places.op.type in ("Identity", "Reshape"):
+        places = places.op.inputs[0]
+    each_once = places.op.type == "Unique" and places.value_index == 0
+    return tf.convert_to_tensor(gradient) if each_once else gradient
 
 
 def _unpack(batch: Batch) -> tuple[Any, Any, Any]:

@@ -189,10 +189,10 @@ class SmoothClip(keras.layers.Layer):
     """
 
     def __init__(self, limit: float = 3.0, **kwargs: Any) -> None:
-        check_number("limit", limit, 0, above=True)
+        limit = check_number("limit", limit, 0, above=True)
         # In float32 whatever the policy: half precision overflows for outliers.
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
-        self.limit = float(limit)
+        self.limit = limit
 
     def call(self, inputs: Any) -> Any:
         """Return the clipped features."""
