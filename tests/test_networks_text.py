@@ -279,7 +279,7 @@ BAD_PARAMETERS = {
     "kernel_sizes": (3, "tuple or list of integers"),
     "hidden_layer_sizes": ([0], "tuple or list of integers"),
     "activation": ("rely", "name of one of Keras' activations"),
-    "dropout": (1.0, r"a number in \[0, 1\)"),
+    "dropout": (1.0, r"a finite number in \[0, 1\)"),
     "trainable_vectors": ("no", "True or False; got 'no'"),
     "prior_bias": (None, "True or False; got None"),
     "vectors": ("/nowhere/vectors.txt", "text file in UTF-8 .*cannot be read"),
