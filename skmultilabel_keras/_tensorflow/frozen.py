@@ -66,11 +66,9 @@ def _with_features(before: NetworkFunctions, rows: Rows) -> Rows:
     """Return rows with their frozen features, and nothing of rows that do not belong to them."""
     features = np.empty((len(rows), *before.model.output_shape[1:]), dtype=np.float32)
     size = before.batch_length(rows.X)
-    keep_sparse = before.keeps_sparse(rows.X)
     for start in range(0, len(rows), size):
         part = slice(start, start + size)
-        batch = before.take(rows.X, rows.index[part], keep_sparse=keep_sparse)
-        features[part] = before.predict(batch)
+        features[part] = before.predict(before.take(rows.X, rows.index[part]))
     weight = None if rows.weight is None else rows.weight[rows.index]
     return replace(
         rows, X=features, y=rows.y[rows.index], weight=weight, index=np.arange(len(rows))

@@ -68,7 +68,6 @@ def predict_outputs(
     size = functions.batch_length(X) if batch_size is None else batch_size
     if size == -1:
         size = max(1, n_samples)
-    keep_sparse = functions.keeps_sparse(X)
     starts = range(0, n_samples, size)
     progress = keras.callbacks.CallbackList(
         list(callbacks),
@@ -83,7 +82,7 @@ def predict_outputs(
     for number, start in enumerate(starts):
         progress.on_predict_batch_begin(number)
         rows = slice(start, start + size)
-        outputs[rows] = functions.predict(functions.take(X, rows, keep_sparse=keep_sparse))
+        outputs[rows] = functions.predict(functions.take(X, rows))
         progress.on_predict_batch_end(number, {"outputs": outputs[rows]})
     progress.on_predict_end()
     return outputs
