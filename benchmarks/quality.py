@@ -29,6 +29,7 @@ from datasets import CONFIRMATION, DATA, DEVELOPMENT
 from fresh import call_fresh
 from quality_cells import (
     COLUMNS,
+    COSTS,
     FAILED,
     NO_TIME,
     OK,
@@ -163,8 +164,9 @@ def run(results: Results, cells: Iterable[Cell], options: argparse.Namespace) ->
         if not options.retry and not is_due(cell):
             return None
         row, before = compute_cell(cell, options), results.last.get(cell, {})
-        if row["status"] != OK and before.get("status") == OK:
-            row = {**before, "tuning": NO_TIME}  # what failed is the tuning
+        if before.get("status") == OK:  # so it is run again for its tuned thresholds alone
+            kept = {name: before[name] for name in COSTS}
+            row = row | kept if row["status"] == OK else {**before, "tuning": NO_TIME}
         results.add(row)
         return row
 

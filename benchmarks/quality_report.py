@@ -160,10 +160,14 @@ class Summary:
         return self._means[data, peer][score].to_numpy()
 
     def mean(self, data: str, peer: str, score: str) -> float:
-        """Return the mean over folds and seeds, NaN where the peer did not finish."""
+        """Return the mean over folds, then seeds that have it; NaN where the peer did not finish.
+
+        Inner cross-validation, and so what is tuned by it, may be of the first seeds only.
+        """
         if self.describe(data, peer):
             return np.nan
-        return float(self.by_seed(data, peer, score).mean())
+        values = self.by_seed(data, peer, score)
+        return np.nan if np.isnan(values[0]) else float(np.nanmean(values))
 
 
 def _are_of_whole_seeds(frame: pd.DataFrame) -> np.ndarray:
@@ -307,9 +311,11 @@ def format_column(column: Column, means: Iterable[float], seeds: Iterable[np.nda
         if np.isnan(mean):
             texts.append("–")
             continue
+        known = values[~np.isnan(values)]
         text = column.format(mean)
-        spread = f" ± {column.format(values.std(ddof=1))}" if len(values) > 1 else ""
-        texts.append((f"**{text}**" if text == best else text) + spread)
+        spread = f" ± {column.format(known.std(ddof=1))}" if len(known) > 1 else ""
+        few = f" ({_count(len(known), 'seed')})" if len(known) < len(values) else ""
+        texts.append((f"**{text}**" if text == best else text) + spread + few)
     return texts
 
 
@@ -498,7 +504,7 @@ def short_table(rows: Sequence[Row]) -> str:
             means = np.array([summary.mean(data, peer, column.score) for peer in SHORT_PEERS])
             known = not np.isnan(means).all()
             columns.append(
-                format_column(column, means, [means[:1]] * len(means))
+                format_column(column, means, means[:, None])
                 if known
                 else ["–"] * len(means)
             )

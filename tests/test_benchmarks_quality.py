@@ -324,6 +324,20 @@ def test_failed_tuning_costs_no_figures(bench, start, answers, tmp_path, monkeyp
     assert after == {**before, "tuning": "no time"}
 
 
+def test_costs_are_those_of_the_first_run(bench, start, tmp_path, make_row, monkeypatch):
+    arguments = ("--data", "flags", "--peers", "prior", "--seeds", 1, "--folds", 1)
+
+    for value, options in ((1.0, ["--no-tuning"]), (2.0, [])):
+        row = make_row("flags", "prior", value=value, tuning="no" if options else "yes")
+        monkeypatch.setattr(bench.quality, "call_fresh", lambda *_, row=row, **__: row)
+        start(*arguments, *options)
+
+    (row,) = bench.quality.Results.read(tmp_path / "quality.csv").rows
+    assert row["tuning"] == "yes"
+    assert {row[name] for name in bench.cells.COSTS} == {"1.0"}
+    assert {row[name] for name in bench.cells.SCORES} == {"2.0"}
+
+
 def test_failed_cells_become_rows(bench, start, answers, tmp_path):
     arguments = ("--data", "flags", "--peers", "scikeras", "--seeds", 1, "--folds", 1)
 
@@ -489,6 +503,19 @@ def test_a_seed_counts_once_all_have_finished_it(bench, made_up, make_row):
 
     assert bench.report.write_set(after, "emotions") == bench.report.write_set(before, "emotions")
     assert bench.report.describe_split(after, "emotions") == "2 folds, 2 seeds"
+
+
+def test_tuned_figures_may_be_of_the_first_seeds_only(bench, made_up):
+    for row in made_up:
+        if row["data"] == "emotions" and row["peer"] == "forest" and row["seed"] == 1:
+            row["tuned_f1_macro.f1_macro"] = ""
+
+    text = bench.report.write_set(bench.report.Summary(made_up), "emotions")
+
+    line = find_line(text, "RandomForest").split(" | ")
+    assert line[-1] == "**0.600** (1 seed) |"
+    assert line[-2] == "**0.650** ± 0.071"
+    assert "(1 seed)" not in find_line(text, "mlrl-boomer")
 
 
 def test_second_versions_are_not_ranked(bench, made_up, make_row):
