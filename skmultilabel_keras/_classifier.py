@@ -50,7 +50,7 @@ from skmultilabel_keras._compiling import (
 from skmultilabel_keras._documents import check_documents, holds_texts
 from skmultilabel_keras._heads import Reading, count_units
 from skmultilabel_keras._keras_objects import packed, unpacked
-from skmultilabel_keras._monitoring import ValidationScores, check_monitor, improvement_of
+from skmultilabel_keras._monitoring import ValidationScores, improvement_of
 from skmultilabel_keras._parameters import (
     FIT_OPTIONS,
     PARAMETER_CONSTRAINTS,
@@ -864,11 +864,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         """Return the callback that stops early, if that is asked for."""
         if not self.early_stopping:
             return []
-        check_monitor(self.monitor, self._network)
         return [
             keras.callbacks.EarlyStopping(
                 monitor=self.monitor,
-                mode=improvement_of(self.monitor),
+                mode=improvement_of(self.monitor, self._network),
                 patience=self.n_iter_no_change,
                 restore_best_weights=True,
             )

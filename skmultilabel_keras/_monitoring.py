@@ -66,37 +66,45 @@ class ValidationScores(keras.callbacks.Callback):
             logs[f"val_{name}"] = -value if negate else value
 
 
-def check_monitor(monitor: str, network: keras.Model) -> None:
-    """Raise for an entry that the logs of a compiled network will not have.
+def improvement_of(monitor: str, network: keras.Model) -> str:
+    """Return the ``mode`` of Keras' callbacks for an entry of the logs: "max", "min" or "auto".
 
     Raises
     ------
     ValueError
-        With the nearest entries.
+        For an entry that the logs of this compiled network will not have, with the nearest ones;
+        for a metric that does not say whether more is better.
     """
+    name = monitor.removeprefix("val_")
+    if name == "loss":
+        return "min"
+    recipe = score_recipe(name) if name != monitor else None
+    if recipe is not None:
+        return "max" if recipe.greater_is_better or name.startswith("neg_") else "min"
     options = compile_arguments(network)
     listed = keras.tree.flatten([options.get("metrics"), options.get("weighted_metrics")])
-    names = ["loss", *(getattr(item, "name", item) for item in listed if item is not None)]
-    legal = [*names, *(f"val_{name}" for name in names)]
-    is_score = monitor.startswith("val_") and score_recipe(monitor.removeprefix("val_"))
-    if monitor not in legal and not is_score:
-        scores = [f"val_{name}" for scorer in SCORER_NAMES for name in _both(scorer)]
+    metrics = {_name_of(metric): metric for metric in listed if metric is not None}
+    if name not in metrics:
+        legal = ["loss", *metrics]
+        scores = [known for scorer in SCORER_NAMES for known in _both(scorer)]
+        legal += [f"val_{known}" for known in (*legal, *scores)]
         raise ValueError(
             f"monitor must be an entry of the logs; got {monitor!r}. "
-            f"{nearest_names(monitor, [*legal, *scores])}"
+            f"{nearest_names(monitor, legal)}"
         )
+    if not (isinstance(metrics[name], str) or hasattr(metrics[name], "_direction")):
+        raise ValueError(
+            f"monitor must be an entry of which is known whether more is better; got {monitor!r}, "
+            "a metric that does not say so. In place of early_stopping, pass callbacks="
+            f"[keras.callbacks.EarlyStopping({monitor!r}, mode='max' or 'min', "
+            "restore_best_weights=True)]."
+        )
+    return "auto"  # Keras knows
+
+
+def _name_of(metric: Any) -> str:
+    return str(getattr(metric, "name", getattr(metric, "__name__", metric)))
 
 
 def _both(scorer: str) -> set[str]:
     return {scorer, scorer.removeprefix("neg_")}
-
-
-def improvement_of(monitor: str) -> str:
-    """Return the ``mode`` of Keras' callbacks for an entry of the logs: "max", "min" or "auto"."""
-    name = monitor.removeprefix("val_")
-    if name == "loss":
-        return "min"
-    recipe = score_recipe(name)
-    if recipe is None:
-        return "auto"
-    return "max" if recipe.greater_is_better or name.startswith("neg_") else "min"

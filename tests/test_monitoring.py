@@ -1,5 +1,6 @@
 """Multi-label scores of the validation rows in the logs."""
 
+import keras
 import numpy as np
 import pytest
 from scipy import sparse
@@ -121,12 +122,37 @@ def test_partial_fit_has_no_validation_rows():
     assert set(clf.history_) == {"loss"}
 
 
+def half(y_true, y_pred):
+    return keras.ops.mean(y_pred, axis=-1) / 2
+
+
 def test_modes():
-    assert improvement_of("val_loss") == "min"
-    assert improvement_of("val_f1_micro") == "max"
-    assert improvement_of("val_hamming_loss") == "min"
-    assert improvement_of("val_neg_hamming_loss") == "max"
-    assert improvement_of("val_accuracy") == "auto"
+    clf = classifier(metrics=["accuracy", half, keras.metrics.AUC(name="area")]).initialize(X, Y)
+    known = {
+        "loss": "min",
+        "val_loss": "min",
+        "val_f1_micro": "max",
+        "val_hamming_loss": "min",
+        "val_neg_hamming_loss": "max",
+        "accuracy": "auto",
+        "val_accuracy": "auto",
+        "val_area": "auto",
+    }
+    assert {name: improvement_of(name, clf.model_) for name in known} == known
+    for name in ("half", "val_half"):
+        with pytest.raises(ValueError, match=rf"whether more is better; got '{name}'.*mode='max'"):
+            improvement_of(name, clf.model_)
+
+
+def test_functions_are_watched_by_a_callback_that_says_what_is_better():
+    asked = {"early_stopping": True, "monitor": "val_half", "metrics": [half]}
+    clf = classifier(**asked)
+    with pytest.raises(ValueError, match="In place of early_stopping, pass callbacks="):
+        fit(clf)
+
+    callback = keras.callbacks.EarlyStopping("val_half", mode="max", restore_best_weights=True)
+    clf.set_params(early_stopping=False, callbacks=[callback])
+    assert len(fit(clf).history_["val_half"]) >= 1
 
 
 def test_entries_of_weight_zero_count_in_no_score():
