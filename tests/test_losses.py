@@ -260,6 +260,23 @@ def test_entries_of_equal_weight_are_a_row_of_that_weight(make):
     assert float(make()(y, z, of_entries)) == pytest.approx(float(make()(y, z, weight)), rel=1e-5)
 
 
+@BY_ROWS
+@pytest.mark.parametrize("unit", [1e-8, 1e-20, 1e12])
+def test_the_unit_of_weights_of_entries_is_a_factor(make, unit):
+    y, z = draw()
+    weight = RNG.uniform(0.5, 2, size=y.shape).astype(np.float32)
+    value = float(make()(y, z, weight))
+    assert float(make()(y, z, np.float32(unit) * weight)) == pytest.approx(unit * value, rel=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e-20, 1e12])
+def test_the_unit_of_weights_of_labels_does_not_matter_in_soft_f1(unit):
+    y, z = draw()
+    weight = np.array([3.0, 0, 1, 2])
+    value = float(SoftF1(label_weight=weight)(y, z))
+    assert float(SoftF1(label_weight=unit * weight)(y, z)) == pytest.approx(value, rel=1e-5)
+
+
 @EVERY
 def test_the_order_of_labels_has_no_effect(make):
     y, z = draw()

@@ -237,6 +237,9 @@ def test_the_truth_is_exactly_right(y, data):
         for average in AVERAGES:
             options = {"average": average, "sample_weight": weight, "zero_division": 1.0}
             assert getattr(metrics, name)(y, y, **options) == 1
+    for beta in (0.3, 2.0, 1000.0):  # parts of these round
+        value = metrics.fbeta_score(y, y, beta=beta, average="micro", sample_weight=weight)
+        assert value <= 1
 
 
 @given(y=shapes().flatmap(indicators))

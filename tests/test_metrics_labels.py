@@ -76,6 +76,29 @@ def test_constant_labels_stay_exact_whatever_the_weights(weight):
 # Measures of an indicator
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
+@pytest.mark.filterwarnings("ignore:A single label was found:UserWarning")
+@pytest.mark.parametrize("missing", [False, True])
+def test_no_weight_is_too_small_beside_others(missing):
+    """Differences of large weights say nothing of small ones."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        y_true, y_pred = (rng.integers(0, 2, (7, 3)).astype(float) for _ in range(2))
+        weight = 10.0 ** rng.integers(-18, 18, 7)
+        if missing:
+            y_true[rng.random(y_true.shape) < 0.2] = np.nan
+            y_true[0] = 1
+        known = ~np.isnan(y_true)
+        expected = [
+            sk.balanced_accuracy_score(t[k], p[k], sample_weight=weight[k])
+            for t, p, k in zip(y_true.T, y_pred.T, known.T, strict=True)
+        ]
+
+        values = metrics.balanced_accuracy(y_true, y_pred, average=None, sample_weight=weight)
+
+        np.testing.assert_allclose(values, expected, atol=1e-12)
+
+
 @given(y=shapes().flatmap(indicators))
 @law(30)
 def test_cardinality_counts_the_labels_of_a_row(y):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,23 @@ def test_a_large_k_looks_at_all_labels(case):
     for k in (n_labels, n_labels + 1, 100):
         value = metrics.precision_at_k(y_true, y_score, k=k, sample_weight=weight)
         assert value == pytest.approx(density)
+
+
+@pytest.mark.parametrize(("k", "same"), [(np.uint8(2), 2), (np.int64(2), 2), (10**30, sys.maxsize)])
+def test_k_of_any_whole_type(k, same):
+    y, y_score = [[1, 0, 0], [0, 1, 1]], [[3, 1, 2], [2, 1, 3]]
+    for metric, more in (
+        (metrics.precision_at_k, ()),
+        (metrics.ndcg_at_k, ()),
+        (metrics.propensity_scored_precision_at_k, ([0.5, 0.25, 0.5],)),
+    ):
+        assert metric(y, y_score, *more, k=k) == metric(y, y_score, *more, k=same) > 0
+
+
+def test_bins_of_any_whole_type():
+    y, y_score = [[1, 0]], [[0.5, 0.2]]
+    error = metrics.expected_calibration_error
+    assert error(y, y_score, n_bins=np.uint64(2)) == error(y, y_score, n_bins=2)
 
 
 def test_rows_without_labels():

@@ -157,7 +157,7 @@ class RowLoss(LabelLoss):
         # Entries that all weigh the same are a row of that weight.
         count = z.shape[-1] if present is None else ops.maximum(ops.sum(present, axis=-1), 1.0)
         mean = ops.sum(entries, axis=-1) / count
-        relative = entries / ops.maximum(ops.expand_dims(mean, -1), keras.config.epsilon())
+        relative = entries / ops.expand_dims(one_for_zero(mean), -1)
         rows = product(self.rows(y, z, relative), mean, weight[:, 0] if of_rows else None)
         if self.reduction is None:
             return rows
@@ -184,6 +184,11 @@ def _in_shape_of(z: Any, y: Any) -> Any:
             f"label; got {tuple(y.shape)}."
         )
     return y
+
+
+def one_for_zero(sums: Any) -> Any:
+    """Return sums of weights to divide by, with 1 in the place of 0, whose terms are all 0."""
+    return ops.where(sums > 0, sums, ops.ones_like(sums))
 
 
 def product(first: Any, *factors: Any) -> Any:

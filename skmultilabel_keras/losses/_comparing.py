@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from skmultilabel_keras.losses._base import LabelLoss, RowLoss, product, register
+from skmultilabel_keras.losses._base import LabelLoss, RowLoss, one_for_zero, product, register
 
 
 @register
@@ -124,8 +123,8 @@ class SoftF1(LabelLoss):
         counted = ops.cast(total > 0, z.dtype)
         if self.label_weight is not None:
             counted = counted * ops.mean(ops.cast(self.label_weight, z.dtype), axis=0)
-        f1 = both / ops.where(total > 0, total, ops.ones_like(total))
-        return 1.0 - ops.sum(counted * f1) / ops.maximum(ops.sum(counted), keras.config.epsilon())
+        f1 = both / one_for_zero(total)
+        return 1.0 - ops.sum(counted * f1) / one_for_zero(ops.sum(counted))
 
 
 def _log_one_plus_sum(z: Any, weight: Any) -> Any:
@@ -141,5 +140,5 @@ def _log_one_plus_sum(z: Any, weight: Any) -> Any:
 def _mean_or_one(values: Any, weight: Any) -> Any:
     """Return the weighted mean of each row, 1 where it has no weight."""
     total = ops.sum(weight, axis=-1)
-    mean = ops.sum(values * weight, axis=-1) / ops.where(total > 0, total, ops.ones_like(total))
+    mean = ops.sum(values * weight, axis=-1) / one_for_zero(total)
     return ops.where(total > 0, mean, ops.ones_like(mean))

@@ -14,6 +14,9 @@ import numpy as np
 from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.metrics._reading import Floats, LabelSets, Presence, divide
 
+# Of a sum of weights, the share below which a difference of such sums is computed anew.
+_LEAST_SHARE = 1e-6
+
 
 class Counts(NamedTuple):
     """Weighted numbers of entries, one for each group that gets a ratio."""
@@ -94,7 +97,7 @@ def average_ratio(
     check_number("zero_division", zero_division, 0, 1, hint=hint)
     grouping = _GROUPINGS[average or "macro"]
     counts = count(sets, grouping.total, sets.presence.row_weight)
-    ratios = divide(*parts(counts), zero_division)
+    ratios = np.minimum(divide(*parts(counts), zero_division), 1.0)  # parts may round up
     if average is None:
         return np.where(labels_that_count(sets.presence) > 0, ratios, np.nan)
     return float(np.average(ratios, weights=grouping.weigh(counts, sets.presence)))
@@ -102,22 +105,29 @@ def average_ratio(
 
 def count_confusion(sets: LabelSets) -> Confusion:
     """Return the counts of all four kinds for each label."""
-    # Differences of weights round, so whole numbers decide which counts are 0.
-    row_weight = sets.presence.row_weight
-    weighted = _confuse(sets, row_weight)
-    whole = _confuse(sets, (row_weight > 0).astype(np.float64))
-    return Confusion(
-        *(
-            np.where(n > 0, np.maximum(weight, 0.0), 0.0)
-            for n, weight in zip(whole, weighted, strict=True)
-        )
-    )
+    true, predicted, presence = sets
+    both = true.multiply(predicted).tocsr()
+    wrong, missed = predicted - both, true - both
+    row_weight = presence.row_weight
+    tp, fp, fn = (row_weight @ entries for entries in (both, wrong, missed))
+    return Confusion(tp, fp, fn, _weigh_zeros(true + wrong, presence))
 
 
-def _confuse(sets: LabelSets, row_weight: Floats) -> Confusion:
-    true, predicted, both = count(sets, _sum_labels, row_weight)
-    present = Presence(sets.presence.shape, sets.presence.mask, row_weight).per_label
-    return Confusion(both, predicted - both, true - both, present - true - predicted + both)
+def _weigh_zeros(ones: Any, presence: Presence) -> Floats:
+    """Return the weight of the entries that are present and not among some ones, for each label."""
+    row_weight = presence.row_weight
+    counted = Presence(presence.shape, presence.mask, (row_weight > 0).astype(np.float64))
+    number = counted.per_label - counted.row_weight @ ones
+    weight = presence.per_label - row_weight @ ones
+    # The difference of large weights says nothing of small ones: these are added up.
+    lost = np.flatnonzero((number > 0) & (weight < _LEAST_SHARE * presence.per_label))
+    columns = ones.tocsc() if lost.size else ones
+    for label in lost:
+        zeros = columns[:, [label]].toarray()[:, 0] == 0
+        if presence.mask is not None:
+            zeros &= presence.mask[:, label]
+        weight[label] = row_weight[zeros].sum()
+    return np.where(number > 0, weight, 0.0)
 
 
 def average_labels(values: Floats, average: str | None) -> Any:

@@ -110,7 +110,7 @@ def expected_calibration_error(
     0.25
     """
     check_average(average, _AVERAGES)
-    check_whole("n_bins", n_bins, "the number of bins between 0 and 1.")
+    n_bins = check_whole("n_bins", n_bins, "the number of bins between 0 and 1.")
     scores = read_scores(y_true, y_score, sample_weight)
     gaps = sum_gaps(scores, n_bins)
     if average == "micro":

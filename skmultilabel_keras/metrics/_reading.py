@@ -6,6 +6,7 @@ Does not own: any metric.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
@@ -147,10 +148,11 @@ def check_average(average: Any, legal: Iterable[str]) -> None:
         check_name("average", average, legal)
 
 
-def check_whole(name: str, value: Any, meaning: str) -> None:
-    """Raise unless ``value`` is a whole number from 1 on."""
+def check_whole(name: str, value: Any, meaning: str) -> int:
+    """Return a whole number from 1 on as Python's, which does not wrap around; at most an index."""
     if isinstance(value, (bool, np.bool_)) or not (isinstance(value, Integral) and int(value) >= 1):
         raise ValueError(f"{name} must be a whole number from 1 on; got {value!r}. It is {meaning}")
+    return min(int(value), sys.maxsize)
 
 
 def check_probabilities(score: npt.NDArray[Any], metric: str) -> None:

@@ -102,7 +102,7 @@ def precision_at_k(y_true: Matrix, y_score: Matrix, *, k: int, sample_weight: An
     >>> precision_at_k([[1, 0, 0], [0, 1, 1]], [[2, 1, 3], [3, 2, 4]], k=2)
     0.5
     """
-    check_whole("k", k, _OF_K)
+    k = check_whole("k", k, _OF_K)
     ranking = rank_labels(read_scores(y_true, y_score, sample_weight))
     return ranking.presence.mean_of_rows(precision_of_rows(ranking, k))
 
@@ -145,7 +145,7 @@ def ndcg_at_k(y_true: Matrix, y_score: Matrix, *, k: int, sample_weight: Any = N
     >>> round(ndcg_at_k([[1, 0, 0], [0, 0, 1]], [[2, 1, 3], [3, 2, 4]], k=2), 4)
     0.8155
     """
-    check_whole("k", k, _OF_K)
+    k = check_whole("k", k, _OF_K)
     ranking = rank_labels(read_scores(y_true, y_score, sample_weight))
     return ranking.presence.mean_of_rows(gain_of_rows(ranking, k))
 
@@ -201,7 +201,7 @@ def propensity_scored_precision_at_k(
     >>> propensity_scored_precision_at_k(y_true, y_score, [0.5, 0.25, 0.5], k=1)
     0.6666666666666666
     """
-    check_whole("k", k, _OF_K)
+    k = check_whole("k", k, _OF_K)
     scores = read_scores(y_true, y_score, sample_weight)
     inverse = 1 / _check_propensities(propensities, scores.relevant.shape[1])
     ranking = rank_labels(scores)
