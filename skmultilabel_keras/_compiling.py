@@ -28,6 +28,7 @@ from skmultilabel_keras._keras_metrics import (
 )
 from skmultilabel_keras._keras_objects import is_alike, renewed
 from skmultilabel_keras._parameters import (
+    check_learning_rate,
     check_names,
     class_parameters,
     loss_class,
@@ -62,7 +63,10 @@ def _asked_optimizer(params: Mapping[str, Any]) -> Any:
     optimizer = params["optimizer"]
     if isinstance(optimizer, keras.optimizers.Optimizer):
         return renewed(optimizer)
-    return unflatten_params(optimizer_class(optimizer), params_behind(params, "optimizer"))
+    routed = params_behind(params, "optimizer")
+    if "learning_rate" in routed:
+        routed["learning_rate"] = check_learning_rate(routed["learning_rate"])
+    return unflatten_params(optimizer_class(optimizer), routed)
 
 
 def compile_like(network: keras.Model, model: keras.Model) -> None:

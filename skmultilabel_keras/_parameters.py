@@ -26,6 +26,7 @@ from skmultilabel_keras._compat import (
     fresh_names,
     validate_parameter_constraints,
 )
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras._validation import nearest_names
 from skmultilabel_keras.decision_rules import DecisionRule, Threshold, resolve_decision_rule
 from skmultilabel_keras.losses import LOSSES, BinaryCrossentropy
@@ -211,6 +212,8 @@ def check_routed_parameters(params: Mapping[str, Any]) -> None:
         routed["loss"] = {}
     for prefix, resolve in _RESOLVERS.items():
         check_names(f"{prefix}__", routed[prefix], resolve(params.get(prefix)))
+    if "learning_rate" in routed["optimizer"]:
+        check_learning_rate(routed["optimizer"]["learning_rate"])
     rule = decision_rule_of(params.get("decision_rule"))
     check_names("decision_rule__", routed["decision_rule"], type(rule))
 
@@ -312,8 +315,21 @@ def optimizer_class(optimizer: Any) -> Any:
 
 @lru_cache
 def _optimizer_of_name(name: str) -> Any:
-    with fresh_names():  # Keras makes an object, whose name must not count
-        return type(_named("optimizer", keras.optimizers, "adam" if name == "auto" else name))
+    return _named("optimizer", "adam" if name == "auto" else name)
+
+
+def check_learning_rate(rate: Any) -> Any:
+    """Return a learning rate as Keras takes it: numbers as floats, schedules and functions.
+
+    Raises
+    ------
+    ValueError
+        For a number below zero, and anything else.
+    """
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) or callable(rate):
+        return rate
+    hint = "Or pass a schedule of keras.optimizers.schedules, or a function without arguments."
+    return check_number("optimizer__learning_rate", rate, 0, hint=hint)
 
 
 def decision_rule_of(value: Any) -> DecisionRule:
@@ -339,9 +355,7 @@ def loss_class(loss: Any) -> Any:
     """
     if isinstance(loss, str) and loss in _OWN_LOSSES:
         return _OWN_LOSSES[loss]
-    found = _named("loss", keras.losses, loss, LOSSES) if isinstance(loss, str) else loss
-    if isinstance(loss, str) and isinstance(found, keras.losses.Loss):
-        return type(found)
+    found = _named("loss", loss, LOSSES) if isinstance(loss, str) else loss
     name = getattr(found, "__name__", "")
     if inspect.isclass(found) or getattr(keras.losses, name, None) is not found:
         return found
@@ -381,38 +395,76 @@ def keras_metrics(metrics: Any) -> Any:
 
 def metric_classes(metrics: Any) -> Any:
     """Return metrics with the names of Keras' classes replaced by the classes, scores as names."""
+    return None if metrics is None else _metric_classes(metrics)
+
+
+def _metric_classes(metrics: Any) -> Any:
     if score_recipe(metrics) is not None:
         return metrics
     if isinstance(metrics, str):
-        with fresh_names():  # Keras makes an object, whose name must not count
-            name = "accuracy" if metrics == "acc" else metrics
-            scores = [*SCORER_NAMES, *(score.removeprefix("neg_") for score in SCORER_NAMES)]
-            found = _named("metrics", keras.metrics, name, scores)
-        return type(found) if isinstance(found, keras.metrics.Metric) else found
+        scores = [*SCORER_NAMES, *(score.removeprefix("neg_") for score in SCORER_NAMES)]
+        return _named("metrics", "accuracy" if metrics == "acc" else metrics, scores)
     if isinstance(metrics, Mapping):
-        return {key: metric_classes(value) for key, value in metrics.items()}
+        return {key: _metric_classes(value) for key, value in metrics.items()}
     if isinstance(metrics, Sequence):
-        return [metric_classes(value) for value in metrics]
+        return [_metric_classes(value) for value in metrics]
+    if not callable(metrics):  # as Keras' metrics are, and classes
+        raise TypeError(
+            "metrics must hold names, functions, classes and objects of keras.metrics; got "
+            f"{metrics!r} among them."
+        )
     return metrics
 
 
-def _named(parameter: str, module: Any, name: str, ours: Iterable[str] = ()) -> Any:
-    """Return what a module of Keras has under a name.
+_MODULES: dict[str, tuple[Any, type]] = {
+    "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
+    "loss": (keras.losses, keras.losses.Loss),
+    "metrics": (keras.metrics, keras.metrics.Metric),
+}
+
+
+def _named(parameter: str, name: str, ours: Iterable[str] = ()) -> Any:
+    """Return the class or function that Keras has under a name.
 
     Raises
     ------
     ValueError
         With the nearest names, of ``ours`` too.
     """
-    try:
-        return module.get(name)
-    except ValueError as error:
-        known = {*ours, *(item for item in dir(module) if item[0] != "_")}
+    module, base = _MODULES[parameter]
+    public = {key: item for key, item in vars(module).items() if key[0] != "_"}
+    known = {key: item for key, item in public.items() if _has_a_name(item, base)}
+    # Keras' own table of names lacks some classes, and it has others of which nothing can be made.
+    if inspect.isclass(known.get(name)):
+        found = known[name]
+    elif name in public and name not in known:
+        found = None
+    else:
+        try:
+            with fresh_names():  # Keras makes an object, whose name must not count
+                found = module.get(name)
+        except ValueError:
+            found = next((known[key] for key in known if key.lower() == name.lower()), None)
+    if found is None:
         where = f"keras.{module.__name__.rpartition('.')[2]}"  # whatever Keras calls it within
         also = " or of this package" if ours else ""
-        raise ValueError(
-            f"{parameter}: there is no {name!r} in {where}{also}. {nearest_names(name, known)}"
-        ) from error
+        what = f"there is no {name!r} in {where}{also}."
+        if name in public:
+            what = f"{name!r} of {where} cannot be made from its name; pass an object."
+        raise ValueError(f"{parameter}: {what} {nearest_names(name, {*ours, *known})}")
+    return type(found) if isinstance(found, base) else found
+
+
+def _has_a_name(item: Any, base: type) -> bool:
+    """Tell whether a member of a module of Keras can be asked for by its name."""
+    if not inspect.isclass(item):
+        return inspect.isfunction(item) and "y_pred" in inspect.signature(item).parameters
+    if not issubclass(item, base) or item is base:
+        return False
+    if base is keras.metrics.Metric:  # others, Mean say, take one array
+        return "y_pred" in inspect.signature(item.update_state).parameters
+    parameters = inspect.signature(item).parameters.values()
+    return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def in_list(metrics: Any) -> Any:

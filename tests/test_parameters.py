@@ -16,6 +16,7 @@ from skmultilabel_keras._parameters import (
     PREDICT_OPTIONS,
     PREFIXES,
     call_options,
+    check_learning_rate,
     check_model_parameters,
     check_parameter_names,
     check_routed_parameters,
@@ -350,10 +351,62 @@ def test_names_stand_for_classes():
     ]
 
 
-@pytest.mark.parametrize("item", [optimizers.SGD(), losses.Hinge(), metrics.AUC()])
-def test_objects_stand_for_themselves(item):
-    for resolve in (optimizer_class, loss_class, metric_classes):
-        assert resolve(item) is item
+@pytest.mark.parametrize(
+    ("resolve", "item"),
+    [
+        (optimizer_class, optimizers.SGD()),
+        (loss_class, losses.Hinge()),
+        (metric_classes, metrics.AUC()),
+    ],
+)
+def test_objects_stand_for_themselves(resolve, item):
+    assert resolve(item) is item
+
+
+@pytest.mark.parametrize(
+    "optimizer", classes_of(optimizers, optimizers.Optimizer), ids=lambda c: c.__name__
+)
+def test_optimizers_have_names(optimizer):
+    """Also those that Keras' own table of names lacks, such as Lamb."""
+    if optimizer.__name__ in ("Optimizer", "LossScaleOptimizer", "MultiOptimizer"):
+        with pytest.raises(ValueError, match="cannot be made from its name; pass an object"):
+            optimizer_class(optimizer.__name__)
+    else:
+        for name in (optimizer.__name__, optimizer.__name__.lower()):
+            assert optimizer_class(name) is optimizer
+
+
+@pytest.mark.parametrize(
+    ("resolve", "name"),
+    [(loss_class, "Loss"), (loss_class, "get"), (metric_classes, "Mean"), (metric_classes, "get")],
+)
+def test_not_everything_in_a_module_of_keras_has_a_name(resolve, name):
+    with pytest.raises(ValueError, match=f"{name!r} of keras.* cannot be made from its name"):
+        resolve(name)
+
+
+@pytest.mark.parametrize("item", [None, 3, True])
+def test_what_is_no_metric(item):
+    with pytest.raises(TypeError, match=f"metrics must hold names.*got {item} among them"):
+        metric_classes(["accuracy", item])
+    assert metric_classes(None) is None
+
+
+@pytest.mark.parametrize("rate", [1, np.float32(0.1), np.int64(2), 0.5])
+def test_learning_rates_are_floats(rate):
+    assert check_learning_rate(rate) == rate
+    assert type(check_learning_rate(rate)) is float
+
+
+def test_learning_rates_may_change():
+    for rate in (Schedule(0.1, 10, 0.9), Schedule, lambda: 0.1):
+        assert check_learning_rate(rate) is rate
+
+
+@pytest.mark.parametrize("rate", ["a", -1.0, np.nan, np.inf, True, None, [0.1]])
+def test_what_is_no_learning_rate(rate):
+    with pytest.raises(ValueError, match="optimizer__learning_rate must be a finite number of"):
+        check(optimizer__learning_rate=rate)
 
 
 # Options of a call.
