@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from sklearn.metrics._scorer import _Scorer as Scorer
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -28,6 +29,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "Options",
+    "Scorer",
     "StrOptions",
     "compile_arguments",
     "fresh_names",

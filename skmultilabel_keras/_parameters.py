@@ -416,7 +416,7 @@ def _metric_classes(metrics: Any) -> Any:
     return metrics
 
 
-_MODULES: dict[str, tuple[Any, type]] = {
+_MODULES: dict[str, tuple[Any, Any]] = {
     "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
     "loss": (keras.losses, keras.losses.Loss),
     "metrics": (keras.metrics, keras.metrics.Metric),
@@ -455,13 +455,13 @@ def _named(parameter: str, name: str, ours: Iterable[str] = ()) -> Any:
     return type(found) if isinstance(found, base) else found
 
 
-def _has_a_name(item: Any, base: type) -> bool:
+def _has_a_name(item: Any, base: Any) -> bool:
     """Tell whether a member of a module of Keras can be asked for by its name."""
     if not inspect.isclass(item):
         return inspect.isfunction(item) and "y_pred" in inspect.signature(item).parameters
     if not issubclass(item, base) or item is base:
         return False
-    if base is keras.metrics.Metric:  # others, Mean say, take one array
+    if issubclass(item, keras.metrics.Metric):  # others, Mean say, take one array
         return "y_pred" in inspect.signature(item.update_state).parameters
     parameters = inspect.signature(item).parameters.values()
     return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import type_of_target
 
 from skmultilabel_keras._targets import (
     Targets,
@@ -160,9 +161,14 @@ class TargetEncoder(BaseEstimator):
         -------
         y_true, y_pred : pair of 1-D classes or of indicators
         """
-        if self.meaning_ == "classes":
-            return self._read(y).values, self.decode(decisions)
         targets = self._read(y)
+        if self.meaning_ == "classes":
+            if type_of_target(self.label_names_) != "unknown":
+                return targets.values, self.decode(decisions)
+            # scikit-learn's metrics read no intervals, say, but take codes of them.
+            index = self._index()
+            codes = [index.get(label, -1) for label in targets.values.tolist()]
+            return np.array(codes, dtype=np.int64), decisions
         if targets.container != "lists":
             truth = self._encode(targets)
             if has_missing(truth):

@@ -110,6 +110,9 @@ def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0)
         return X
     _reject_masked(X, "X")
     _reject_text(X)
+    X = _stack_rows(X)
+    if not reset and len(estimator.X_shape_) > 2:  # scikit-learn would speak of features
+        _require_row_shape(estimator.X_shape_[1:], np.shape(X))
     X_checked = validate_data(
         estimator,
         X,
@@ -124,11 +127,8 @@ def check_features(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0)
     _reject_non_finite(X_checked, getattr(X, "columns", None))
     if reset:
         estimator.X_shape_ = X_checked.shape
-    elif X_checked.shape[1:] != estimator.X_shape_[1:]:
-        raise ValueError(
-            f"X must hold rows of the shape seen in fit, {estimator.X_shape_[1:]}; "
-            f"got rows of shape {X_checked.shape[1:]}."
-        )
+    else:
+        _require_row_shape(estimator.X_shape_[1:], X_checked.shape)
     return X_checked
 
 
@@ -216,6 +216,50 @@ def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:
             f"names; got {given}. Pass an array for numbers in the order of the columns of y."
         )
     return values
+
+
+def _require_row_shape(row_shape: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    if shape == row_shape:
+        raise ValueError(
+            f"X must hold rows of the shape seen in fit, {row_shape}; got one such row alone. Pass "
+            "X[np.newaxis]."
+        )
+    if shape[1:] != row_shape:
+        raise ValueError(
+            f"X must hold rows of the shape seen in fit, {row_shape}; got rows of shape "
+            f"{shape[1:]}."
+        )
+
+
+def _stack_rows(X: Any) -> Any:
+    """Return a list, Series or array of rows as one array, anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        For rows of different shapes.
+    """
+    is_vector = getattr(X, "ndim", 0) == 1 and dtype_kind(X.dtype) == "O"
+    rows = list(X) if is_vector else X
+    if not isinstance(rows, (list, tuple)) or not len(rows) or np.isscalar(rows[0]):
+        return X
+    try:
+        return np.array(rows)
+    except ValueError as error:
+        shapes = [_shape_of(row) for row in rows]
+        odd = next((place for place, shape in enumerate(shapes) if shape != shapes[0]), 0)
+        other = f", row {odd} has {shapes[odd]}" if odd else ""
+        raise ValueError(
+            f"X must hold rows of one shape; row 0 has {shapes[0]}{other}. Resize images, or pad "
+            "rows, to one shape."
+        ) from error
+
+
+def _shape_of(row: Any) -> str:
+    try:
+        return f"shape {np.shape(row)}"
+    except ValueError:
+        return "parts of different lengths"
 
 
 def _reject_masked(values: Any, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn.metrics as sk
 from hypothesis import given
@@ -196,6 +197,19 @@ def test_containers_do_not_matter(container, case):
     converted = convert(y_true), convert(y_pred), y_score, weight
     for evaluate in (all_values, label_values):
         np.testing.assert_array_equal(evaluate(*converted), evaluate(*case))
+
+
+FRAME = pd.DataFrame([[1, 0], [1, 0], [1, 1]], columns=["a", "b"])
+
+
+@pytest.mark.parametrize("metric", [metrics.hamming_loss, metrics.label_ranking_loss])
+@pytest.mark.parametrize("make", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_frames_with_columns_in_another_order_are_refused(metric, make):
+    expected = r"must have the columns of y_true in their order, \['a', 'b'\]; got \['b', 'a'\]"
+    with pytest.raises(ValueError, match=expected):
+        metric(make(FRAME), make(FRAME[["b", "a"]]))
+    for other in (FRAME, FRAME.rename(columns="P({})".format), FRAME.to_numpy()):
+        assert metric(FRAME, other) == 0
 
 
 @given(case=label_scores())

@@ -357,6 +357,26 @@ def test_set_scorers_share_one_prediction():
     assert Counting.n_calls == 2
 
 
+class Named(KNeighborsClassifier):
+    """A classifier that knows the names of its labels, as those of this package do."""
+
+    def fit(self, X: Any, y: Any) -> Any:
+        self.label_names_ = np.array(y.columns)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_labels_in_another_order_are_refused(name):
+    X, y = make_data(3)
+    frame, scorer = pd.DataFrame(y, columns=list("abc")), metrics.get_multilabel_scorer(name)
+    search = GridSearchCV(Named(), {"n_neighbors": [3, 5]}, scoring=scorer, error_score="raise")
+    for estimator in (Named(), make_pipeline(StandardScaler(), Named()), search):
+        fitted = estimator.fit(X, frame)
+        assert scorer(fitted, X, frame) == scorer(fitted, X, y)
+        with pytest.raises(ValueError, match="y_true must have the columns of the estimator's fit"):
+            scorer(fitted, X, frame[list("cab")])
+
+
 @pytest.mark.parametrize("name", SCORERS)
 def test_scorers_pickle_and_copy(fitted, name):
     scorer = metrics.get_multilabel_scorer(name)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import type_of_target
 
 from skmultilabel_keras._target_encoder import TargetEncoder
@@ -446,6 +447,16 @@ def test_pair_leaves_classes_as_they_are():
 
     assert list(truth) == ["b", "new"]
     assert predicted.tolist() == ["b", "a"]
+
+
+def test_pair_gives_codes_of_classes_that_metrics_do_not_read():
+    intervals = pd.interval_range(0, 3)
+    encoder = TargetEncoder().fit(pd.Series(intervals[:2]))
+
+    truth, predicted = encoder.pair(pd.Series(intervals), np.array([0, 0, 1]))
+
+    np.testing.assert_array_equal(truth == predicted, [True, False, False])
+    assert accuracy_score(truth, predicted) == pytest.approx(1 / 3)
 
 
 # Exclusive labels.

@@ -126,6 +126,33 @@ def test_sparse_frames_are_not_made_dense():
     assert sparse.issparse(check(FRAME.astype(pd.SparseDtype("float64", 0.0))))
 
 
+IMAGES = np.arange(24, dtype=float).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["list", "tuple", "Series", "object array"])
+def test_rows_that_are_arrays_are_stacked(name):
+    rows = np.empty(2, dtype=object)
+    rows[:] = list(IMAGES)
+    given = {"list": list(IMAGES), "tuple": tuple(IMAGES), "Series": pd.Series(list(IMAGES))}
+
+    np.testing.assert_array_equal(check(given.get(name, rows)), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([IMAGES[0], IMAGES[1, :2]], r"row 0 has shape \(3, 4\), row 1 has shape \(2, 4\)"),
+        (pd.Series([IMAGES[0], IMAGES[1, :2]]), r"row 1 has shape \(2, 4\)"),
+        ([[1, 2], [3, 4], [5]], r"row 0 has shape \(2,\), row 2 has shape \(1,\)"),
+        ([[1, 2], [3, [4]]], r"row 1 has parts of different lengths"),
+        ([[1, [2]], [3, [4]]], r"row 0 has parts of different lengths\. Resize"),
+    ],
+)
+def test_rows_of_different_shapes_are_refused(rows, message):
+    with pytest.raises(ValueError, match=f"X must hold rows of one shape; .*{message}"):
+        check(rows)
+
+
 def test_a_list_of_images():
     assert check([np.zeros((4, 5)), np.ones((4, 5))]).shape == (2, 4, 5)
 
@@ -371,6 +398,11 @@ def test_other_names_of_features_are_refused(later, message):
 def test_images_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"rows of the shape seen in fit, \(3, 4\); got rows of"):
         check(np.zeros((2, 3, 4)), np.zeros(shape))
+
+
+def test_a_single_image_gets_a_hint():
+    with pytest.raises(ValueError, match=r"\(3, 4\); got one such row alone\. Pass X\[np\.newaxis"):
+        check(IMAGES, IMAGES[0])
 
 
 @pytest.mark.parametrize("later", [X.astype(np.float64), X.astype(int), sparse.csc_array(X)])

@@ -88,6 +88,7 @@ def read_sets(y_true: Matrix, y_pred: Matrix, sample_weight: Any = None) -> Labe
     true, missing = _read_indicator("y_true", y_true, may_miss=True)
     predicted, _ = _read_indicator("y_pred", y_pred, may_miss=False)
     check_shapes("y_pred", true.shape, predicted.shape)
+    _check_order("y_pred", y_true, y_pred)
     presence = _find_presence("y_true", true.shape, missing, sample_weight)
     true, predicted = _as_csr(true), _as_csr(predicted)
     if presence.mask is not None:
@@ -101,6 +102,7 @@ def read_scores(y_true: Matrix, y_score: Matrix, sample_weight: Any = None) -> L
     relevant, missing = _read_indicator("y_true", y_true, may_miss=True)
     score = read_matrix("y_score", y_score)
     check_shapes("y_score", relevant.shape, score.shape)
+    _check_order("y_score", y_true, y_score)
     score = _check_finite(_as_floats(score))
     presence = _find_presence("y_true", relevant.shape, missing, sample_weight)
     dense = relevant if isinstance(relevant, np.ndarray) else relevant.astype(bool).toarray()
@@ -134,6 +136,18 @@ def check_shapes(name: str, expected: tuple[int, ...], shape: tuple[int, ...]) -
             "row for each sample and a column for each label, in the same order."
         )
     _check_not_empty(f"y_true and {name}", shape)
+
+
+def _check_order(name: str, y_true: Matrix, other: Matrix) -> None:
+    """Raise for two frames with the same names of columns in another order."""
+    if not (hasattr(y_true, "columns") and hasattr(other, "columns")):
+        return
+    expected, given = list(y_true.columns), list(other.columns)
+    if given != expected and set(given) == set(expected):
+        raise ValueError(
+            f"{name} must have the columns of y_true in their order, {expected}; got {given}. Pass "
+            f"{name}[y_true.columns]."
+        )
 
 
 def check_name(argument: str, name: Any, legal: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """What multi-label estimators return, as one array with a column for each label.
 
-Owns: the forms in which scikit-learn's classifiers return probabilities and decision values.
+Owns: the forms in which scikit-learn's classifiers return probabilities and decision values, and
+the labels that they stand for.
 Does not own: what is done with them.
 """
 
@@ -63,6 +64,29 @@ def align_scores(response: Any, classes: Any, *, n_labels: int) -> Any:
 def as_column(values: Any) -> Any:
     """Return what has one dimension as a column, and anything else as it is."""
     return np.asarray(values).reshape(-1, 1) if np.ndim(values) == 1 else values
+
+
+def require_same_order(name: str, estimator: Any, y: Any) -> None:
+    """Raise for a DataFrame with other labels than a fitted estimator's, or in another order."""
+    fitted = _find_label_names(estimator)
+    given = list(y.columns) if hasattr(y, "columns") else fitted
+    if given != fitted and fitted != list(range(len(fitted))):
+        raise ValueError(
+            f"{name} must have the columns of the estimator's fit, in their order, {fitted}; got "
+            f"{given}."
+        )
+
+
+def _find_label_names(estimator: Any) -> list[Any]:
+    """Return the label names of a fitted estimator, within a pipeline or a search too."""
+    while not hasattr(estimator, "label_names_"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            return []
+    return np.asarray(estimator.label_names_).tolist()
 
 
 def _check_width(scores: npt.NDArray[Any], n_labels: int) -> npt.NDArray[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sklearn.metrics import make_scorer
 
+from skmultilabel_keras._compat import Scorer
 from skmultilabel_keras.metrics._curves import average_precision, roc_auc
 from skmultilabel_keras.metrics._labels import balanced_accuracy, matthews_corrcoef
 from skmultilabel_keras.metrics._probabilities import expected_calibration_error, label_log_loss
@@ -21,7 +22,7 @@ from skmultilabel_keras.metrics._rankings import (
     label_ranking_loss,
 )
 from skmultilabel_keras.metrics._reading import Matrix, check_name, read_matrix
-from skmultilabel_keras.metrics._responses import align_scores, as_column
+from skmultilabel_keras.metrics._responses import align_scores, as_column, require_same_order
 from skmultilabel_keras.metrics._sets import (
     f1_score,
     hamming_loss,
@@ -200,13 +201,21 @@ def get_multilabel_scorer(name: str) -> Any:
     0.8571428571428571
     """
     recipe = find_recipe(name)
-    build = _build_set_scorer if recipe.methods == ("predict",) else _ScoreScorer
-    return build(recipe)
+    return (_SetScorer if recipe.methods == ("predict",) else _ScoreScorer)(recipe)
 
 
-def _build_set_scorer(recipe: ScorerRecipe) -> Any:
-    metric = _MetricOfPredictions(recipe.metric)
-    return make_scorer(metric, greater_is_better=recipe.greater_is_better, **recipe.options)
+class _SetScorer(Scorer):
+    """A scorer of label sets: scikit-learn's, which shares predictions with others of its class."""
+
+    def __init__(self, recipe: ScorerRecipe) -> None:
+        sign = 1 if recipe.greater_is_better else -1
+        super().__init__(_MetricOfPredictions(recipe.metric), sign, dict(recipe.options))
+
+    def _score(
+        self, method_caller: Any, estimator: Any, X: Any, y_true: Matrix, **kwargs: Any
+    ) -> Any:
+        require_same_order("y_true", estimator, y_true)
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
 
 
 class _MetricOfPredictions:
@@ -245,6 +254,7 @@ class _ScoreScorer:
     def __call__(
         self, estimator: Any, X: Any, y_true: Matrix, *, sample_weight: Any = None
     ) -> float:
+        require_same_order("y_true", estimator, y_true)
         n_labels = read_matrix("y_true", y_true).shape[1]
         response = _find_method(estimator, self._recipe.methods)(X)
         y_score = align_scores(response, getattr(estimator, "classes_", None), n_labels=n_labels)

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmultilabel_keras._compat import take_rows
 from skmultilabel_keras.metrics import align_scores, subset_accuracy
+from skmultilabel_keras.metrics._responses import require_same_order
 from skmultilabel_keras.model_selection._indicator import Indicator, read_indicator
 from skmultilabel_keras.model_selection._splits import (
     MultilabelStratifiedKFold,
@@ -113,7 +114,7 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return the rows to fit and to score; None to fit nothing."""
         if self._is_prefit:
             _require_fitted(self.estimator)
-            _require_same_order(self.estimator, y)
+            require_same_order("y", self.estimator, y)
             return [(None, np.arange(np.shape(y)[0]))]
         splitter = self._make_splitter(y, seed)
         splits: list[Split] = [
@@ -232,29 +233,6 @@ def _require_fitted(estimator: Any) -> None:
             f"estimator must be fitted for cv='prefit'; got {type(estimator).__name__}, which is "
             "not. Fit it on other rows before."
         ) from error
-
-
-def _require_same_order(estimator: Any, y: Any) -> None:
-    """Raise for a DataFrame with other labels than a fitted estimator's, or in another order."""
-    fitted = _find_label_names(estimator)
-    given = list(y.columns) if hasattr(y, "columns") else fitted
-    if given != fitted and fitted != list(range(len(fitted))):
-        raise ValueError(
-            f"y must have the columns of the estimator's fit, in their order, {fitted}; got "
-            f"{given}."
-        )
-
-
-def _find_label_names(estimator: Any) -> list[Any]:
-    """Return the label names of a fitted estimator, within a pipeline or a search too."""
-    while not hasattr(estimator, "label_names_"):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            return []
-    return np.asarray(estimator.label_names_).tolist()
 
 
 def _as_indices(rows: Any) -> np.ndarray:
