@@ -461,8 +461,9 @@ def _has_a_name(item: Any, base: Any) -> bool:
         return inspect.isfunction(item) and "y_pred" in inspect.signature(item).parameters
     if not issubclass(item, base) or item is base:
         return False
-    if issubclass(item, keras.metrics.Metric):  # others, Mean say, take one array
-        return "y_pred" in inspect.signature(item.update_state).parameters
+    update = getattr(item, "update_state", None)
+    if update is not None:  # of a metric; others, Mean say, take one array
+        return "y_pred" in inspect.signature(update).parameters
     parameters = inspect.signature(item).parameters.values()
     return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)
 
