@@ -157,8 +157,8 @@ def check_sample_weight(
         return None
     _reject_masked(sample_weight, "sample_weight")
     n_labels = None if label_names is None else len(label_names)
-    # A Series has a weight for each row, whatever its index.
-    if label_names is not None and hasattr(sample_weight, "columns"):
+    # A Series, or a single column, has a weight for each row, whatever its names.
+    if label_names is not None and 1 < len(getattr(sample_weight, "columns", ())) == n_labels:
         sample_weight = in_order_of_labels("sample_weight", sample_weight, label_names)
     kind = "O" if sparse.issparse(sample_weight) else np.asarray(sample_weight).dtype.kind
     if kind not in "biufO":
@@ -202,7 +202,7 @@ def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:
     Raises
     ------
     ValueError
-        For a Series of other names.
+        For other names.
     """
     if not hasattr(values, "to_dict"):  # those of pandas; a polars Series has no names
         return values
@@ -210,10 +210,11 @@ def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:
     given, wanted = list(values.columns if is_frame else values.index), label_names.tolist()
     if given != wanted and set(given) == set(wanted):
         return values[wanted] if is_frame else values.loc[wanted]
-    if not is_frame and set(given) not in (set(wanted), set(range(len(given)))):
+    if set(given) not in (set(wanted), set(range(len(given)))):
         raise ValueError(
-            f"{what} must be indexed by the label names, {wanted}, where it is a Series with "
-            f"names; got {given}. Pass an array for numbers in the order of the columns of y."
+            f"{what} must have the names of the labels, {wanted}, where it is a Series or "
+            f"DataFrame with names; got {given}. Pass an array for numbers in the order of the "
+            "columns of y."
         )
     return values
 

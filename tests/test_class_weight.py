@@ -216,7 +216,7 @@ def test_weights_of_a_loss_go_by_the_names_of_labels():
     clf.fit(X, named).set_params(loss__label_weight=pd.Series({"c": 1.0, "b": 2.0, "a": 3.0}))
     with pytest.raises(ValueError, match="loss__label_weight changed since"):
         clf.fit(X, named)
-    with pytest.raises(ValueError, match="loss__label_weight must be indexed by the label names"):
+    with pytest.raises(ValueError, match="loss__label_weight must have the names of the labels"):
         classifier(loss__label_weight=pd.Series({"a": 1.0, "b": 2.0, "d": 3.0})).fit(X, named)
 
 

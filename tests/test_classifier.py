@@ -669,7 +669,7 @@ def test_a_series_of_thresholds_goes_by_names(make_classifier, multilabel_data):
     np.testing.assert_array_equal(clf.decision_rule_.threshold, [0.9, 0.2, 0.1])
     numbered = make_classifier(decision_rule=thresholds.reset_index(drop=True)).fit(X, frame)
     np.testing.assert_array_equal(numbered.decision_rule_.threshold, [0.1, 0.2, 0.9])
-    with pytest.raises(ValueError, match="decision_rule must be indexed by the label names"):
+    with pytest.raises(ValueError, match="decision_rule must have the names of the labels"):
         make_classifier(decision_rule=thresholds.rename({"w": "x"})).fit(X, frame)
 
 

@@ -469,6 +469,19 @@ def test_sparse_weights_are_refused():
         check_sample_weight(sparse.csr_array([[1, 2, 3]]), 3)
 
 
+def test_columns_of_weights_are_labels():
+    frame = pd.DataFrame([[1.0, 2, 3], [4, 5, 6]], columns=list("cab"))
+    names = np.array(["a", "b", "c"])
+    ordered = [[2, 3, 1], [5, 6, 4]]
+    np.testing.assert_array_equal(check_sample_weight(frame, 2, names), ordered)
+    with pytest.raises(ValueError, match="sample_weight must have the names of the labels"):
+        check_sample_weight(frame.rename(columns={"a": "d"}), 2, names)
+    with pytest.raises(ValueError, match="sample_weight must hold one number for each row"):
+        check_sample_weight(frame[["a"]], 2, names)
+    column = frame[["a"]].rename(columns={"a": "weight"})
+    np.testing.assert_array_equal(check_sample_weight(column, 2, names[:1]), [[2], [5]])
+
+
 def test_weights_of_the_caller_are_left_alone():
     weight = np.array([1.0, 0.0, 2.0])
     weight.flags.writeable = False
@@ -539,5 +552,6 @@ class TestInOrderOfLabels:
             assert self.align(values) is values
 
     def test_other_names_are_an_error(self):
-        with pytest.raises(ValueError, match="what must be indexed by the label names"):
-            self.align(pd.Series({"c": 3, "a": 1, "d": 2}))
+        for values in (pd.Series({"c": 3, "a": 1, "d": 2}), FRAME.rename(columns={"b": "d"})):
+            with pytest.raises(ValueError, match=r"what must have the names of the labels, .*'b'"):
+                self.align(values)
