@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import pickle
+import tracemalloc
 from functools import lru_cache
 
 import numpy as np
@@ -587,18 +588,40 @@ def test_impossible_sets_are_ruled_out():
     assert not few.decide([[0.0, 0.0, 1.0]]).any()
 
 
-@pytest.mark.parametrize("n_labels", [1, 7, 8, 9, 30])
+@pytest.mark.parametrize("n_labels", [1, 2, 9, 30, 255, 256, 600])
 @pytest.mark.parametrize(
     "make",
     [np.array, pd.DataFrame, np.ndarray.tolist, sparse.csr_array, sparse.coo_matrix, np.float32],
 )
-def test_label_sets_are_the_distinct_rows(n_labels, make, monkeypatch):
-    monkeypatch.setattr(_label_sets, "_BLOCK", 50)
-    y_true = np.random.default_rng(0).integers(0, 2, (40, n_labels)) * (np.arange(n_labels) < 3)
+def test_label_sets_are_the_distinct_rows_in_ascending_order(n_labels, make):
+    """The order settles which of equally probable sets is decided."""
+    y_true = np.zeros((60, n_labels), dtype=int)
+    places = [0, 1, n_labels // 2, -1] if n_labels > 1 else [0]
+    y_true[:, places] = np.random.default_rng(0).integers(0, 2, (60, len(places)))
 
-    sets = SubsetAccuracy().fit(make(y_true)).label_sets_
+    rule = SubsetAccuracy().fit(make(y_true))
 
-    assert sorted(map(tuple, sets.toarray())) == sorted({tuple(row) for row in y_true})
+    sets = sorted({tuple(row) for row in y_true})
+    assert list(map(tuple, rule.label_sets_.toarray())) == sets
+    assert tuple(rule.decide(np.full((1, n_labels), 0.5))[0]) == sets[0]
+
+
+def test_label_sets_of_sparse_labels_take_memory_for_the_ones_only():
+    n_samples = n_labels = 10_000
+    rows = np.repeat(np.arange(n_samples), 3)
+    labels = np.random.default_rng(0).permutation(3 * n_samples) % n_labels
+    y_true = sparse.csr_array(
+        (np.ones(3 * n_samples), (rows, labels)), shape=(n_samples, n_labels)
+    ).astype(bool)
+
+    tracemalloc.start()
+    try:
+        SubsetAccuracy().fit(y_true)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < n_samples * n_labels / 10  # of the bytes of a dense array of bool
 
 
 def test_rows_with_missing_labels_are_left_out():

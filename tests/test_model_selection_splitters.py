@@ -21,6 +21,7 @@ from skmultilabel_keras.model_selection import (
     MultilabelStratifiedKFold,
     MultilabelStratifiedShuffleSplit,
 )
+from skmultilabel_keras.model_selection._rarest import RarestLabels
 from skmultilabel_keras.model_selection._splits import deal_in_turn
 
 SPLITTERS = [
@@ -355,10 +356,12 @@ class TestRandomState:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_rows_are_dealt_as_the_package_deals_them(seed):
-    """The same draws and the same parts, in a fraction of the time."""
+@pytest.mark.parametrize(("max_labels", "max_density"), [(12, 1.0), (400, 0.05)])
+def test_rows_are_dealt_as_the_package_deals_them(seed, max_labels, max_density):
+    """The same draws and the same parts, in a fraction of the time, of many rare labels too."""
     rng = np.random.default_rng(seed)
-    labels = rng.random((rng.integers(1, 60), rng.integers(1, 12))) < rng.random()
+    shape = rng.integers(1, 60), rng.integers(1, max_labels)
+    labels = rng.random(shape) < max_density * rng.random()
     n_parts = rng.integers(2, 6)
     shares = np.full(n_parts, 1 / n_parts) if seed % 2 else rng.dirichlet(np.ones(n_parts))
     one, other = np.random.RandomState(seed), np.random.RandomState(seed)
@@ -366,6 +369,23 @@ def test_rows_are_dealt_as_the_package_deals_them(seed):
     dealt = deal_in_turn(sparse.csr_array(labels), shares, other)
     np.testing.assert_array_equal(dealt, wanted)
     assert one.random_sample() == other.random_sample()
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 5, 99, 100, 101])
+def test_the_rarest_labels_have_the_fewest_rows_of_those_with_any(n_labels):
+    rng = np.random.default_rng(n_labels)
+    counts = rng.integers(0, 5, n_labels) + (np.arange(n_labels) == 0)
+    rarest = RarestLabels(counts)
+
+    while counts.any():
+        fewest = np.flatnonzero(counts == counts[counts > 0].min())
+        assert [rarest[place] for place in range(len(rarest))] == fewest.tolist()
+        left = np.repeat(np.arange(n_labels), counts)
+        removed = rng.permutation(left)[: 1 + n_labels // 10]
+        np.subtract.at(counts, removed, 1)
+        rarest.remove(removed)
+
+    assert len(rarest) == 0
 
 
 def test_representations_show_parameters():

@@ -6,6 +6,7 @@ Does not own: which sets are likely to occur, beyond that they did.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -53,7 +54,7 @@ class SubsetAccuracy(DecisionRule):
                 "y_true must have a row without missing labels for SubsetAccuracy, which decides "
                 "among the label sets of such rows; got none. Use another rule, such as Threshold."
             )
-        self.label_sets_ = sparse.csr_array(_distinct_rows(y_true), dtype=np.float64)
+        self.label_sets_ = _distinct_rows(y_true)
 
     def _decide(self, y_score: Scores) -> Decisions:
         check_is_fitted(self, "label_sets_")
@@ -81,14 +82,15 @@ class SubsetAccuracy(DecisionRule):
         return log_odds
 
 
-def _distinct_rows(indicator: sparse.csr_array) -> Decisions:
-    """Return the distinct rows, compared as strings of bits, with eight labels to a byte."""
-    n_samples, n_labels = indicator.shape
-    blocks = [
-        np.packbits(indicator[rows].toarray() > 0, axis=1)
-        for rows in slices(n_samples, _BLOCK // n_labels)
-    ]
-    bits = np.ascontiguousarray(np.vstack(blocks))
-    strings = np.unique(bits.view(np.dtype((np.void, bits.shape[1]))).ravel())
-    bits = strings.view(np.uint8).reshape(len(strings), bits.shape[1])
-    return np.unpackbits(bits, axis=1, count=n_labels).astype(bool)
+def _distinct_rows(indicator: sparse.csr_array) -> sparse.csr_array:
+    """Return the distinct rows of a canonical CSR array, as strings of bits in ascending order.
+
+    Of two rows the greater has the first label that they differ in: labels are numbered from the
+    last, and bytes are compared as such numbers are if the greatest byte comes first.
+    """
+    n_labels = indicator.shape[1]
+    numbers = (n_labels - indicator.indices).astype(np.min_scalar_type(n_labels).newbyteorder(">"))
+    strings = numbers.tobytes()
+    ends = (indicator.indptr.astype(np.int64) * numbers.itemsize).tolist()
+    row_of = {strings[start:end]: row for row, (start, end) in enumerate(pairwise(ends))}
+    return indicator[[row_of[labels] for labels in sorted(row_of)]]

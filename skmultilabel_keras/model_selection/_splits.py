@@ -23,6 +23,7 @@ from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_random_state
 
 from skmultilabel_keras.model_selection._indicator import read_strata
+from skmultilabel_keras.model_selection._rarest import RarestLabels
 
 
 class MultilabelStratifiedKFold(ml_stratifiers.MultilabelStratifiedKFold):
@@ -312,25 +313,27 @@ def deal_in_turn(
         For draws between labels and parts that are equally good.
     """
     columns = labels.tocsc()
-    n_rows = labels.shape[0]
-    part = np.zeros(n_rows, dtype=int)
-    is_left, counts = np.ones(n_rows, dtype=bool), labels.sum(axis=0)
+    n_rows, counts = labels.shape[0], labels.sum(axis=0)
+    part, is_left = np.zeros(n_rows, dtype=int), np.ones(n_rows, dtype=bool)
     wanted, wanted_of = shares * n_rows, np.outer(shares, counts)
+    rarest = RarestLabels(counts)
 
-    def draw(places: np.ndarray) -> int:
-        return int(places[rng.choice(len(places))] if len(places) > 1 else places[0])
+    def draw(places: np.ndarray | RarestLabels) -> int:
+        return int(places[rng.randint(len(places))] if len(places) > 1 else places[0])
 
-    while counts.any():
-        label = draw(np.flatnonzero(counts == counts[counts > 0].min()))
+    while len(rarest):
+        label, dealt = draw(rarest), []
+        wanted_here = wanted_of[:, label]
         members = columns.indices[columns.indptr[label] : columns.indptr[label + 1]]
         for row in np.sort(members[is_left[members]]):
-            best = np.flatnonzero(wanted_of[:, label] == wanted_of[:, label].max())
+            best = np.flatnonzero(wanted_here == wanted_here.max())
             taker = draw(best[wanted[best] == wanted[best].max()])
             held = _labels_of(labels, row)
             part[row], is_left[row] = taker, False
             wanted_of[taker, held] -= 1
-            counts[held] -= 1
             wanted[taker] -= 1
+            dealt.append(held)
+        rarest.remove(np.concatenate(dealt))
     for row in np.flatnonzero(is_left):
         part[row] = taker = draw(np.flatnonzero(wanted == wanted.max()))
         wanted[taker] -= 1
