@@ -17,7 +17,7 @@ import numpy as np
 
 from skmultilabel_keras._compat import compile_arguments, fresh_names
 from skmultilabel_keras._compiling import compile_like, compile_options
-from skmultilabel_keras._keras_objects import renewed
+from skmultilabel_keras._keras_objects import renewed, set_weights_like, settings_of_weights
 from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
@@ -122,6 +122,8 @@ def copy_model(model: keras.Model) -> keras.Model:
         if not twin.built and model.built:
             twin.build(model.input_shape)
         twin.set_weights(model.get_weights())
+        set_weights_like(twin, settings_of_weights(model))
+        _copy_vocabularies(model, twin)
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
             "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
@@ -134,9 +136,29 @@ def copy_model(model: keras.Model) -> keras.Model:
             f"This {type(model).__name__} cannot be copied for the fit: Keras makes a plain "
             f"{type(twin).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
         )
+    _finalize_layers(twin)
     if model.compiled:
         compile_like(twin, model)
     return twin
+
+
+def _copy_vocabularies(model: keras.Model, twin: keras.Model) -> None:
+    """Give lookups what theirs learnt by ``adapt``, which no weights and no configuration hold."""
+    kinds = (keras.layers.IntegerLookup, keras.layers.StringLookup)
+    pairs = zip(model._flatten_layers(), twin._flatten_layers(), strict=False)
+    for layer, other in pairs:
+        if isinstance(layer, kinds) and layer.input_vocabulary is None:
+            frequencies: dict[str, np.ndarray] = {}
+            layer.save_own_variables(frequencies)
+            other.set_vocabulary(layer.get_vocabulary(), frequencies.get("idf_weights"))
+
+
+def _finalize_layers(network: keras.Model) -> None:
+    """Let layers make anew what they make of their weights, as Keras' Normalization does."""
+    for layer in network._flatten_layers():
+        # Those without weights, such as Discretization, would make it of rows, which are gone.
+        if layer.weights and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _call_build_function(
@@ -204,6 +226,7 @@ def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> Non
         network.optimizer.build(network.trainable_variables)
     for variable, value in zip(network_state(network), values, strict=True):
         variable.assign(value)
+    _finalize_layers(network)
 
 
 def note_network(network: keras.Model) -> Callable[[], None]:
@@ -224,6 +247,7 @@ def note_network(network: keras.Model) -> Callable[[], None]:
             _recompile(network, compiled)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        _finalize_layers(network)
 
     return put_back
 
