@@ -79,7 +79,7 @@ from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import in_predictions, predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
-from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hooks, train
+from skmultilabel_keras._tensorflow.training import TrainingPlan, find_host_callback, train
 from skmultilabel_keras._validation import check_features, check_sample_weight, in_order_of_labels
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
@@ -809,8 +809,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._set_scalers(rows)
             self._set_priors(rows)
         callbacks = options["callbacks"]
-        # Keras' fit, and what looks at its batches, is to see the network that was asked for.
-        whole = self.engine == "keras" or bool(find_batch_hooks(callbacks))
+        # Keras' fit, and what acts within its epochs, is to see the network that was asked for.
+        within = find_host_callback(callbacks, evaluates=validation is not None)
+        whole = self.engine == "keras" or bool(within)
         part = trained_part(self._functions, rows, validation, whole=whole)
         if part.validation is not None:
             callbacks = [*self._score_callbacks(part), *callbacks, *self._stoppers()]

@@ -65,6 +65,11 @@ class EpochCounter(keras.callbacks.Callback):
         self.seen = epoch
 
 
+class EvaluationCounter(keras.callbacks.Callback):
+    def on_test_begin(self, logs=None):
+        self.seen = True
+
+
 def dropping_rate(epoch, rate):
     return rate / 2
 
@@ -79,6 +84,7 @@ CALLBACKS = {
     ),
     "terminate": lambda folder: keras.callbacks.LambdaCallback(on_train_end=lambda logs: None),
     "own": lambda folder: EpochCounter(),
+    "evaluation, of which there is none": lambda folder: EvaluationCounter(),
 }
 
 
@@ -96,6 +102,19 @@ WAYS = {
     "nadam": ({"optimizer": "nadam"}, "own", "Nadam"),
     "accumulation": ({"optimizer__gradient_accumulation_steps": 2}, "own", "different times"),
     "callback on batches": ({"callbacks": BatchCounter}, "keras", "BatchCounter looks at every"),
+    "callback on evaluations": (
+        {"callbacks": EvaluationCounter, "validation_split": 0.3},
+        "keras",
+        "EvaluationCounter may change what is evaluated",
+    ),
+    "function on evaluations": (
+        {
+            "callbacks": [keras.callbacks.LambdaCallback(on_test_end=lambda logs: None)],
+            "validation_split": 0.3,
+        },
+        "keras",
+        "LambdaCallback may change what is evaluated",
+    ),
     "checkpoint of batches": (
         {"callbacks": [keras.callbacks.ModelCheckpoint("unused.keras", save_freq=10**6)]},
         "keras",

@@ -276,6 +276,20 @@ def test_fits_that_go_on():
     assert_agree(make("auto"), make("keras"))
 
 
+def test_averages_of_weights_are_what_is_evaluated():
+    """The fit ends with the averages; what an earlier one and predictions did does not matter."""
+    clf = KerasMultiLabelClassifier("linear", epochs=2, random_state=0, optimizer__use_ema=True)
+    clf.set_params(callbacks=keras.callbacks.SwapEMAWeights(), optimizer__learning_rate=0.1)
+    histories = []
+    for _ in range(2):
+        clf.fit(X[:40], Y[:40], validation_data=(X[40:], Y[40:]))
+        histories.append(clf.history_)
+        clf.predict(X)
+    found = clf.model_.evaluate(X[40:], Y[40:], verbose=0)
+    assert clf.history_["val_loss"][-1] == pytest.approx(np.ravel(found)[0], rel=1e-5)
+    assert histories[0] == histories[1]
+
+
 def test_weights_do_not_depend_on_who_watches():
     """Several epochs in one call, or a callback between them: the same bits."""
     base = KerasMultiLabelClassifier(

@@ -38,6 +38,9 @@ _BATCH_HOOKS = (
     "on_test_batch_end",
 )
 
+# What these do to the model, the evaluation is to see: no call of a compiled function waits for it.
+_EVALUATION_HOOKS = ("on_test_begin", "on_test_end")
+
 # Callbacks whose hooks on batches do nothing unless they are to save between epochs.
 _SAVING_CALLBACKS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
 
@@ -101,7 +104,7 @@ def _train(
         model,
         specification=specification,
         asked=plan.engine,
-        batch_hooks=find_batch_hooks(plan.callbacks),
+        callbacks=find_host_callback(plan.callbacks, evaluates=validation is not None),
         jit_compile=_asked_jit(model, plan),
         n_steps=n_steps * (plan.epochs - plan.initial_epoch),
         batch_size=plan.batch_size,
@@ -160,7 +163,6 @@ def _run_epochs(
         found = fit.run(order, n_steps, evaluates)
         if needs_host:
             fit.push()
-            _tell_of_evaluation(callbacks, found[0])
         for number, logs in zip(epochs, found, strict=True):
             _check_finite_loss(logs, number)
             callbacks.on_epoch_end(number, logs)
@@ -171,13 +173,6 @@ def _run_epochs(
         model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
     return dict(model.history.history)
-
-
-def _tell_of_evaluation(callbacks: keras.callbacks.CallbackList, logs: dict[str, Any]) -> None:
-    found = {n.removeprefix("val_"): value for n, value in logs.items() if n.startswith("val_")}
-    if found:
-        callbacks.on_test_begin()
-        callbacks.on_test_end(found)
 
 
 def _fit_with_keras(
@@ -234,13 +229,20 @@ def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency  # type: ignore[operator]
 
 
-def find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
-    """Return the name of a callback that looks at batches, "" if none does."""
+def find_host_callback(
+    callbacks: Sequence[keras.callbacks.Callback], *, evaluates: bool
+) -> str:
+    """Return the callback that has to act within an epoch and how, "" if none has.
+
+    Compiled functions run whole epochs, with the evaluation where the fit ``evaluates``.
+    """
     for callback in callbacks:
-        if isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch":
-            continue
-        if has_hooks(callback, _BATCH_HOOKS):
-            return type(callback).__name__
+        name = type(callback).__name__
+        saves = isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch"
+        if has_hooks(callback, _BATCH_HOOKS) and not saves:
+            return f"{name} looks at every batch"
+        if evaluates and has_hooks(callback, _EVALUATION_HOOKS):
+            return f"{name} may change what is evaluated"
     return ""
 
 
