@@ -196,11 +196,16 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
             batch_size=16,
             random_state=0,
             engine=engine,
+            warm_start=True,
         )
 
     with pytest.raises(KeyboardInterrupt):
         make(Stop()).fit(X, Y)
-    assert make().fit(X, Y).n_iter_ == 2
+    clf = make().fit(X, Y)
+    assert clf.n_iter_ == 2
+    assert clf.partial_fit(X, Y).n_iter_ == 1
+    assert clf.fit(X, Y).n_iter_ == 5
+    assert clf.model_._initial_epoch is None
 
 
 @pytest.mark.thorough

@@ -146,9 +146,11 @@ def _run_epochs(
     # What callbacks do, only the host can do; without any, several epochs run in one call.
     needs_host = bool(plan.callbacks) or plan.verbose not in (0, False)
     model.stop_training = False
+    # Keras' BackupAndRestore sets this where it goes on with an interrupted run: this one alone.
+    model._initial_epoch = None
     callbacks.on_train_begin()
-    # Keras' BackupAndRestore sets this where it goes on with an interrupted run.
     epoch = first = model._initial_epoch or plan.initial_epoch
+    model._initial_epoch = None
     orders = _orders(rows, replace(plan, initial_epoch=first))
     fit.pull()
     logs: dict[str, Any] = {}
