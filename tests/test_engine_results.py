@@ -95,6 +95,22 @@ CASES = {
         "fit__validation_freq": [1, 3],
         "epochs": 4,
     },
+    "validation at times, own code": {
+        **OWN,
+        "validation_split": 0.4,
+        "validation_batch_size": 8,
+        "fit__validation_freq": [1, 3],
+        "epochs": 4,
+        "metrics": ["accuracy"],
+    },
+    "dropout in evaluations": {
+        **network(partial(layers.Reshape, (3, 2)), partial(layers.LSTM, 4, dropout=0.4)),
+        "validation_split": 0.4,
+        "validation_batch_size": 8,
+        "fit__validation_freq": [1, 3],
+        "epochs": 4,
+        "optimizer": "sgd",
+    },
     "early stopping": {
         "early_stopping": True,
         "n_iter_no_change": 2,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -57,11 +57,16 @@ class Steps(Protocol):
     def logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what is logged of training."""
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Return the state that an evaluation of the training state starts from."""
+    def begin_evaluation(self, state: Sequence[Any], wanted: Any) -> list[Any]:
+        """Return the state that an evaluation starts from, if the tensor ``wanted`` is true."""
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the evaluation's state after a step."""
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state after an evaluation, given its end and what steps changed."""
 
     def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what is logged of an evaluation."""
@@ -136,15 +141,26 @@ class StatelessSteps:
         with self._scope(state, ()):
             return self.model.get_metrics_result()
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Return the state with metrics at their start."""
-        return self.begin(state, tf.constant(True))
+    begin_evaluation = begin
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the state after an evaluation step."""
         with self._scope(state, self._trained(state)) as scope:
             self._update_metrics(batch, *self._forward(batch, training=False))
         return self._collect(scope, state)
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state, with generators that drew in the evaluation as they are."""
+        of_metrics = {id(variable) for variable in self.model.metrics_variables}
+        kept = {
+            self._n_vectors + number
+            for number, variable in enumerate(self._single)
+            if id(variable) not in of_metrics
+        }
+        pairs = zip(state, end, strict=True)
+        return [new if i in kept & changed else old for i, (old, new) in enumerate(pairs)]
 
     evaluation_logs = logs
 
@@ -265,14 +281,20 @@ class OwnSteps:
         """Return what the metrics say, or the last logs of a step that returns something else."""
         return self._metrics_or(self._train, state)
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Reset the metrics."""
-        with tf.control_dependencies([self._reset()]):
-            return self.evaluation_state(state)
+    def begin_evaluation(self, state: Sequence[Any], wanted: Any) -> list[Any]:
+        """Reset the metrics where ``wanted`` is true."""
+        self.begin(state, wanted)
+        return self.evaluation_state(state)
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Do an evaluation step, and return its logs."""
         return _in_order(self._test(*batch))
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state: all else lies in the model's variables."""
+        return list(state)
 
     def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what the metrics say, or the last logs of a step that returns something else."""
