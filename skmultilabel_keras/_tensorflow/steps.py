@@ -39,6 +39,10 @@ _ON_VALUES = (
 Batch = tuple[Any, ...]  # features, targets and, where there are any, weights
 
 
+class NestedLogsError(Exception):
+    """Logs that are not one tensor for each name, which a loop could carry."""
+
+
 class Steps(Protocol):
     """What the loops need; states are lists of tensors."""
 
@@ -241,6 +245,11 @@ class OwnSteps:
         What batches are like: those of training and, if there are any, of evaluation.
     jit_compile : bool
         Whether each step is compiled by XLA.
+
+    Raises
+    ------
+    NestedLogsError
+        If a step returns logs within logs.
     """
 
     def __init__(self, model: keras.Model, batches: Sequence[Batch], *, jit_compile: bool) -> None:
@@ -252,6 +261,8 @@ class OwnSteps:
             _trace_step(step, batch, jit_compile)
             for step, batch in zip(steps, batches, strict=False)
         ]
+        for step, trace in zip(steps, traced, strict=False):
+            _check_logs(step.__name__, trace.structured_outputs)
         self._train, self._test = traced[0], traced[-1]
 
     @property
@@ -391,6 +402,12 @@ def _trace_step(step: Any, batch: Batch, jit_compile: bool) -> Any:
         run, input_signature=list(batch), autograph=False, jit_compile=jit_compile or None
     )
     return function.get_concrete_function()
+
+
+def _check_logs(step: str, logs: Any) -> None:
+    flat = isinstance(logs, Mapping) and all(hasattr(value, "shape") for value in logs.values())
+    if not flat:
+        raise NestedLogsError(f"{step} returns logs that are not one tensor for each name")
 
 
 def _in_order(logs: Mapping[str, Any]) -> list[Any]:

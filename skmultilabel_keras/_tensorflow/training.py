@@ -28,6 +28,7 @@ from skmultilabel_keras._tensorflow.engine import Engine, input_dtype, resolve_e
 from skmultilabel_keras._tensorflow.keras_fit import fit_with_keras
 from skmultilabel_keras._tensorflow.memory import SWEEPER
 from skmultilabel_keras._tensorflow.specification import specify_training
+from skmultilabel_keras._tensorflow.steps import NestedLogsError
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -116,18 +117,35 @@ def _train(
         size = plan.validation_batch_size
         count = _count_steps(validation, size, plan.validation_steps)
         evaluation = Evaluation(validation, size, count)
-    if engine.name == "keras":
+    fit = None
+    if engine.name != "keras":
+        try:
+            fit = _compile(model, engine, specification.key, rows, evaluation, plan.batch_size)
+        except NestedLogsError as error:
+            engine = Engine("keras", engine.jit_compile, str(error))
+    if fit is None:
         model.jit_compile = engine.jit_compile
         history = _fit_with_keras(model, rows, evaluation, plan, n_steps)
     else:
-        if engine.jit_compile and engine.name == "shared" and sparse.issparse(rows.y):
-            rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
-        example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
-        build_training_variables(model, tuple(part for part in example if part is not None))
-        fit = CompiledEpochs(model, engine, specification.key, rows, evaluation, plan.batch_size)
         history = _run_epochs(fit, rows, plan, n_steps)
     _check_finite_weights(model)
     return history, engine
+
+
+def _compile(
+    model: keras.Model,
+    engine: Engine,
+    key: str | None,
+    rows: Rows,
+    evaluation: Evaluation | None,
+    batch_size: int,
+) -> CompiledEpochs:
+    """Return the compiled functions of a fit, and create the variables that they need."""
+    if engine.jit_compile and engine.name == "shared" and sparse.issparse(rows.y):
+        rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
+    example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
+    build_training_variables(model, tuple(part for part in example if part is not None))
+    return CompiledEpochs(model, engine, key, rows, evaluation, batch_size)
 
 
 def _run_epochs(
