@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import keras
@@ -213,20 +214,57 @@ def _check_input(network: keras.Model, row_shape: tuple[int, ...]) -> None:
 def network_state(network: keras.Model) -> list[Any]:
     """Return the variables that make a network and its training what they are.
 
-    Weights, the states of random generators, and the optimizer's variables; not those of metrics.
+    Weights, the states of random generators, and the variables of optimizers; not those of metrics.
     """
-    of_metrics = {id(variable) for variable in network.metrics_variables}
-    own = [variable for variable in network.variables if id(variable) not in of_metrics]
-    return [*own, *network.optimizer.variables] if network.compiled else own
+    of_optimizers = [optimizer.variables for optimizer in _optimizers(network).values()]
+    return [*_own_variables(network), *chain.from_iterable(of_optimizers)]
 
 
-def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> None:
-    """Give a fresh network of the same kind the values of :func:`network_state`."""
-    if len(network_state(network)) < len(values):
-        network.optimizer.build(network.trainable_variables)
+def optimized_variables(network: keras.Model) -> dict[str, list[int]]:
+    """Return which variables each optimizer that is built was built for, by their positions."""
+    positions = {id(variable): i for i, variable in enumerate(_own_variables(network))}
+    optimizers = _optimizers(network)
+    return {
+        name: [positions[id(variable)] for variable in optimizers[name]._trainable_variables]
+        for name in _built_optimizers(network)
+    }
+
+
+def set_network_state(
+    network: keras.Model, values: Sequence[np.ndarray], optimized: Mapping[str, Sequence[int]]
+) -> None:
+    """Give a fresh network of the same kind the values of :func:`network_state`.
+
+    ``optimized`` is what :func:`optimized_variables` returned.
+    """
+    own = _own_variables(network)
+    for name, optimizer in _optimizers(network).items():
+        if name in optimized and not optimizer.built:
+            optimizer.build([own[i] for i in optimized[name]])
     for variable, value in zip(network_state(network), values, strict=True):
         variable.assign(value)
     _finalize_layers(network)
+
+
+def _own_variables(network: keras.Model) -> list[Any]:
+    of_metrics = {id(variable) for variable in network.metrics_variables}
+    return [variable for variable in network.variables if id(variable) not in of_metrics]
+
+
+def _optimizers(network: keras.Model) -> dict[str, Any]:
+    """Return the optimizers among a network's attributes: steps of its own may take several."""
+    found = {
+        name: value
+        for name, value in sorted(vars(network).items())
+        if isinstance(value, keras.optimizers.Optimizer)
+    }
+    if not network.compiled:
+        found.pop("optimizer", None)  # is one of an earlier fit
+    return found
+
+
+def _built_optimizers(network: keras.Model) -> set[str]:
+    return {name for name, optimizer in _optimizers(network).items() if optimizer.built}
 
 
 def note_network(network: keras.Model) -> Callable[[], None]:
@@ -234,16 +272,21 @@ def note_network(network: keras.Model) -> Callable[[], None]:
     compiled: dict[str, Any] = {}
     if network.compiled:
         compiled = compile_arguments(network) | {"optimizer": network.optimizer}
-    was_built = network.compiled and network.optimizer.built
+    built = _built_optimizers(network)
     variables = network_state(network)
     values = [variable.numpy() for variable in variables]
 
     def put_back() -> None:
+        late = _built_optimizers(network) - built
+        for name in late - {"optimizer"}:
+            setattr(network, name, renewed(getattr(network, name)))
         if not compiled:
             network.compiled = False
-        elif network.optimizer.built and not was_built:
+        elif "optimizer" in late:
             _recompile(network, compiled | {"optimizer": renewed(compiled["optimizer"])})
-        elif any(value is not compiled[k] for k, value in compile_arguments(network).items()):
+        elif late or any(
+            value is not compiled[k] for k, value in compile_arguments(network).items()
+        ):
             _recompile(network, compiled)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

@@ -29,6 +29,7 @@ from skmultilabel_keras._building import (
     find_scalers,
     network_state,
     note_network,
+    optimized_variables,
     resolve_model,
     set_network_state,
     split_network,
@@ -343,16 +344,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         network = state.pop("_network", None)
         if network is not None:
             state["_variables"] = [variable.numpy() for variable in network_state(network)]
+            state["_optimized"] = optimized_variables(network)
         return packed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         prepare_process()
         state = unpacked(state)
-        values = state.pop("_variables", None)
+        values, optimized = state.pop("_variables", None), state.pop("_optimized", {})
         super().__setstate__(state)
         if values is not None:
             self._make_network(in_place=False, is_restored_=True, vocabulary_=self._vocabulary)
-            set_network_state(self._network, values)
+            set_network_state(self._network, values, optimized)
             if self._told_loss:
                 inform_loss(self._network, self._reading.n_units, **self._told_loss)
 

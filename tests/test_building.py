@@ -6,6 +6,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 from skmultilabel_keras import KerasMultiLabelClassifier
@@ -116,3 +117,56 @@ def test_settings_of_single_weights_are_kept(copied, compiled, warm_start):
         np.testing.assert_array_equal(one.model_.layers[0].kernel, frozen)
     # An optimizer that would have gone on with other weights would do other steps.
     np.testing.assert_array_equal(again.predict_proba(X), clf.partial_fit(X, Y).predict_proba(X))
+
+
+# Optimizers of a model's own steps.
+
+
+class TwoOptimizers(keras.Model):
+    """Trains its last layer by an optimizer of its own, which is built in the first step."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.of_outputs = keras.optimizers.SGD(0.1, momentum=0.9)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply(gradients[:2], weights[:2])
+        self.of_outputs.apply(gradients[2:], weights[2:])
+        return {"loss": loss}
+
+
+def build_with_two(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    return TwoOptimizers(inputs, layers.Dense(3)(layers.Dense(4)(inputs)))
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_states_of_all_optimizers_are_pickled(engine):
+    clf = classifier(build_with_two, engine=engine, optimizer="adam")
+    unfitted = pickle.loads(pickle.dumps(clf.initialize(X, Y)))
+    for one in (clf, unfitted):
+        loaded = pickle.loads(pickle.dumps(one.partial_fit(X, Y)))
+        kept = loaded.model_.of_outputs.variables
+        for a, b in zip(kept, one.model_.of_outputs.variables, strict=True):
+            np.testing.assert_array_equal(a, b)
+        going_on = [some.partial_fit(X, Y).predict_proba(X) for some in (loaded, one)]
+        np.testing.assert_array_equal(*going_on)
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_failed_fit_leaves_no_optimizer_built(engine):
+    def stop(epoch, logs):
+        raise RuntimeError("stop")
+
+    clf = classifier(build_with_two, engine=engine, optimizer="adam", warm_start=True)
+    expected = clf.initialize(X, Y).fit(X, Y).predict_proba(X)
+    other = clone(clf).initialize(X, Y)
+    with pytest.raises(RuntimeError, match="stop"):
+        other.fit(X, Y, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)])
+    assert not other.model_.of_outputs.built
+    np.testing.assert_array_equal(other.fit(X, Y).predict_proba(X), expected)

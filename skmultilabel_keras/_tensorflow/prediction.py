@@ -29,7 +29,7 @@ def in_predictions(
     """Return the callbacks that look at predictions; those of training alone would slow them.
 
     A fitted network has the averages of its weights already, so ``SwapEMAWeights`` has nothing to
-    do. It would do it all the same, never undo it, and mistake weights for averages in the next fit.
+    do here. It would never undo its swap, and mistake weights for averages in the next fit.
     """
     swaps = keras.callbacks.SwapEMAWeights
     return [c for c in callbacks if has_hooks(c, _HOOKS) and not isinstance(c, swaps)]

@@ -249,9 +249,7 @@ def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency  # type: ignore[operator]
 
 
-def find_host_callback(
-    callbacks: Sequence[keras.callbacks.Callback], *, evaluates: bool
-) -> str:
+def find_host_callback(callbacks: Sequence[keras.callbacks.Callback], *, evaluates: bool) -> str:
     """Return the callback that has to act within an epoch and how, "" if none has.
 
     Compiled functions run whole epochs, with the evaluation where the fit ``evaluates``.
