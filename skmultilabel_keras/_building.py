@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import keras
@@ -17,7 +18,7 @@ import numpy as np
 
 from skmultilabel_keras._compat import compile_arguments, fresh_names
 from skmultilabel_keras._compiling import compile_like, compile_options
-from skmultilabel_keras._keras_objects import renewed
+from skmultilabel_keras._keras_objects import renewed, set_weights_like, settings_of_weights
 from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
@@ -122,6 +123,8 @@ def copy_model(model: keras.Model) -> keras.Model:
         if not twin.built and model.built:
             twin.build(model.input_shape)
         twin.set_weights(model.get_weights())
+        set_weights_like(twin, settings_of_weights(model))
+        _copy_vocabularies(model, twin)
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
             "This Keras model cannot be copied for the fit, as each fit needs a fresh one: "
@@ -134,9 +137,29 @@ def copy_model(model: keras.Model) -> keras.Model:
             f"This {type(model).__name__} cannot be copied for the fit: Keras makes a plain "
             f"{type(twin).__name__} of it. Pass a function that builds it, model=lambda meta: ..."
         )
+    _finalize_layers(twin)
     if model.compiled:
         compile_like(twin, model)
     return twin
+
+
+def _copy_vocabularies(model: keras.Model, twin: keras.Model) -> None:
+    """Give lookups what theirs learnt by ``adapt``, which no weights and no configuration hold."""
+    kinds = (keras.layers.IntegerLookup, keras.layers.StringLookup)
+    pairs = zip(model._flatten_layers(), twin._flatten_layers(), strict=False)
+    for layer, other in pairs:
+        if isinstance(layer, kinds) and layer.input_vocabulary is None:
+            frequencies: dict[str, np.ndarray] = {}
+            layer.save_own_variables(frequencies)
+            other.set_vocabulary(layer.get_vocabulary(), frequencies.get("idf_weights"))
+
+
+def _finalize_layers(network: keras.Model) -> None:
+    """Let layers make anew what they make of their weights, as Keras' Normalization does."""
+    for layer in network._flatten_layers():
+        # Those without weights, such as Discretization, would make it of rows, which are gone.
+        if layer.weights and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _call_build_function(
@@ -191,19 +214,57 @@ def _check_input(network: keras.Model, row_shape: tuple[int, ...]) -> None:
 def network_state(network: keras.Model) -> list[Any]:
     """Return the variables that make a network and its training what they are.
 
-    Weights, the states of random generators, and the optimizer's variables; not those of metrics.
+    Weights, the states of random generators, and the variables of optimizers; not those of metrics.
     """
-    of_metrics = {id(variable) for variable in network.metrics_variables}
-    own = [variable for variable in network.variables if id(variable) not in of_metrics]
-    return [*own, *network.optimizer.variables] if network.compiled else own
+    of_optimizers = [optimizer.variables for optimizer in _optimizers(network).values()]
+    return [*_own_variables(network), *chain.from_iterable(of_optimizers)]
 
 
-def set_network_state(network: keras.Model, values: Sequence[np.ndarray]) -> None:
-    """Give a fresh network of the same kind the values of :func:`network_state`."""
-    if len(network_state(network)) < len(values):
-        network.optimizer.build(network.trainable_variables)
+def optimized_variables(network: keras.Model) -> dict[str, list[int]]:
+    """Return which variables each optimizer that is built was built for, by their positions."""
+    positions = {id(variable): i for i, variable in enumerate(_own_variables(network))}
+    optimizers = _optimizers(network)
+    return {
+        name: [positions[id(variable)] for variable in optimizers[name]._trainable_variables]
+        for name in _built_optimizers(network)
+    }
+
+
+def set_network_state(
+    network: keras.Model, values: Sequence[np.ndarray], optimized: Mapping[str, Sequence[int]]
+) -> None:
+    """Give a fresh network of the same kind the values of :func:`network_state`.
+
+    ``optimized`` is what :func:`optimized_variables` returned.
+    """
+    own = _own_variables(network)
+    for name, optimizer in _optimizers(network).items():
+        if name in optimized and not optimizer.built:
+            optimizer.build([own[i] for i in optimized[name]])
     for variable, value in zip(network_state(network), values, strict=True):
         variable.assign(value)
+    _finalize_layers(network)
+
+
+def _own_variables(network: keras.Model) -> list[Any]:
+    of_metrics = {id(variable) for variable in network.metrics_variables}
+    return [variable for variable in network.variables if id(variable) not in of_metrics]
+
+
+def _optimizers(network: keras.Model) -> dict[str, Any]:
+    """Return the optimizers among a network's attributes: steps of its own may take several."""
+    found = {
+        name: value
+        for name, value in sorted(vars(network).items())
+        if isinstance(value, keras.optimizers.Optimizer)
+    }
+    if not network.compiled:
+        found.pop("optimizer", None)  # is one of an earlier fit
+    return found
+
+
+def _built_optimizers(network: keras.Model) -> set[str]:
+    return {name for name, optimizer in _optimizers(network).items() if optimizer.built}
 
 
 def note_network(network: keras.Model) -> Callable[[], None]:
@@ -211,19 +272,25 @@ def note_network(network: keras.Model) -> Callable[[], None]:
     compiled: dict[str, Any] = {}
     if network.compiled:
         compiled = compile_arguments(network) | {"optimizer": network.optimizer}
-    was_built = network.compiled and network.optimizer.built
+    built = _built_optimizers(network)
     variables = network_state(network)
     values = [variable.numpy() for variable in variables]
 
     def put_back() -> None:
+        late = _built_optimizers(network) - built
+        for name in late - {"optimizer"}:
+            setattr(network, name, renewed(getattr(network, name)))
         if not compiled:
             network.compiled = False
-        elif network.optimizer.built and not was_built:
+        elif "optimizer" in late:
             _recompile(network, compiled | {"optimizer": renewed(compiled["optimizer"])})
-        elif any(value is not compiled[k] for k, value in compile_arguments(network).items()):
+        elif late or any(
+            value is not compiled[k] for k, value in compile_arguments(network).items()
+        ):
             _recompile(network, compiled)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        _finalize_layers(network)
 
     return put_back
 

@@ -29,6 +29,7 @@ from skmultilabel_keras._building import (
     find_scalers,
     network_state,
     note_network,
+    optimized_variables,
     resolve_model,
     set_network_state,
     split_network,
@@ -79,7 +80,7 @@ from skmultilabel_keras._tensorflow.frozen import TrainedPart, trained_part
 from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import in_predictions, predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
-from skmultilabel_keras._tensorflow.training import TrainingPlan, find_batch_hooks, train
+from skmultilabel_keras._tensorflow.training import TrainingPlan, find_host_callback, train
 from skmultilabel_keras._validation import check_features, check_sample_weight, in_order_of_labels
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
@@ -343,16 +344,17 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         network = state.pop("_network", None)
         if network is not None:
             state["_variables"] = [variable.numpy() for variable in network_state(network)]
+            state["_optimized"] = optimized_variables(network)
         return packed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         prepare_process()
         state = unpacked(state)
-        values = state.pop("_variables", None)
+        values, optimized = state.pop("_variables", None), state.pop("_optimized", {})
         super().__setstate__(state)
         if values is not None:
             self._make_network(in_place=False, is_restored_=True, vocabulary_=self._vocabulary)
-            set_network_state(self._network, values)
+            set_network_state(self._network, values, optimized)
             if self._told_loss:
                 inform_loss(self._network, self._reading.n_units, **self._told_loss)
 
@@ -809,8 +811,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             self._set_scalers(rows)
             self._set_priors(rows)
         callbacks = options["callbacks"]
-        # Keras' fit, and what looks at its batches, is to see the network that was asked for.
-        whole = self.engine == "keras" or bool(find_batch_hooks(callbacks))
+        # Keras' fit, and what acts within its epochs, is to see the network that was asked for.
+        within = find_host_callback(callbacks, evaluates=validation is not None)
+        whole = self.engine == "keras" or bool(within)
         part = trained_part(self._functions, rows, validation, whole=whole)
         if part.validation is not None:
             callbacks = [*self._score_callbacks(part), *callbacks, *self._stoppers()]

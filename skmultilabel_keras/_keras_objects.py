@@ -1,7 +1,7 @@
 """Losses, metrics and optimizers that users pass as objects: fresh ones, and those in a pickle.
 
 Owns: how they are compared, copied and stored, without Keras' registry, which knows no classes of a
-user's; which hooks a callback has.
+user's; what a stored model has that Keras' format leaves out; which hooks a callback has.
 Does not own: making them from names and classes (``_compiling``), or networks (``_building``).
 
 Importing SciKeras makes ``copy`` and ``pickle`` go through that registry, where objects of classes
@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+
+from skmultilabel_keras._compat import compile_arguments, fresh_names
 
 _OBJECTS = (keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
 
@@ -38,12 +41,14 @@ def packed(value: Any) -> Any:
 
     What is one object in several places stays one.
     """
-    known: dict[int, _Packed] = {}
+    known: dict[int, Any] = {}
 
     def pack(item: Any) -> Any:
-        if not isinstance(item, _OBJECTS):
+        if not isinstance(item, (*_OBJECTS, keras.Model)):
             return _mapped(pack, item)
-        if id(item) not in known:
+        if id(item) not in known and isinstance(item, keras.Model):
+            known[id(item)] = _PackedModel(item)
+        elif id(item) not in known:
             make, state = _describe(item)
             known[id(item)] = _Packed(make, type(item), _mapped(pack, state))
         return known[id(item)]
@@ -52,10 +57,12 @@ def packed(value: Any) -> Any:
 
 
 def unpacked(value: Any) -> Any:
-    """Return what :func:`packed` was given, with new objects."""
+    """Return what :func:`packed` was given, with new objects, but the same models."""
     made: dict[int, Any] = {}
 
     def unpack(item: Any) -> Any:
+        if isinstance(item, _PackedModel):
+            return item.model
         if not isinstance(item, _Packed):
             return _mapped(unpack, item)
         if id(item) not in made:
@@ -79,6 +86,60 @@ def is_alike(one: Any, other: Any) -> bool:
     # As text: arrays in configurations would be compared entry by entry.
     with np.printoptions(threshold=sys.maxsize):
         return str(configs[0]) == str(configs[1])
+
+
+def settings_of_weights(model: keras.Model) -> list[dict[str, Any]]:
+    """Return what can be set on each weight itself, of which configurations of layers know nothing.
+
+    That is whether it is trained, its regulariser and its constraint.
+    """
+    names = ("trainable", "regularizer", "constraint")
+    serialize = keras.saving.serialize_keras_object
+    return [{name: serialize(getattr(w, name)) for name in names} for w in model.weights]
+
+
+def set_weights_like(model: keras.Model, settings: Sequence[dict[str, Any]]) -> None:
+    """Give the weights of a model of the same kind what :func:`settings_of_weights` returned."""
+    for weight, asked, present in zip(
+        model.weights, settings, settings_of_weights(model), strict=True
+    ):
+        for name in [name for name in asked if asked[name] != present[name]]:
+            setattr(weight, name, keras.saving.deserialize_keras_object(asked[name]))
+
+
+@dataclass(frozen=True)
+class _PackedModel:
+    """A model that is pickled in Keras' format, and with what is set on single weights."""
+
+    model: keras.Model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        built = self.model.compiled and self.model.optimizer.built
+        values = [v.numpy() for v in self.model.optimizer.variables] if built else []
+        return _load_model, (*self.model.__reduce__(), settings_of_weights(self.model), values)
+
+
+def _load_model(
+    load: Callable[..., keras.Model],
+    arguments: tuple[Any, ...],
+    settings: list[dict[str, Any]],
+    optimizer_values: list[np.ndarray],
+) -> _PackedModel:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        model = load(*arguments)
+    trained = [weight.trainable for weight in model.weights]
+    set_weights_like(model, settings)
+    if model.compiled and trained != [weight.trainable for weight in model.weights]:
+        # Keras built the optimizer for other weights.
+        with fresh_names():
+            optimizer = renewed(model.optimizer)
+            model.compile(**(compile_arguments(model) | {"optimizer": optimizer}))
+            if optimizer_values:
+                optimizer.build(model.trainable_variables)
+                for variable, value in zip(optimizer.variables, optimizer_values, strict=True):
+                    variable.assign(value)
+    return _PackedModel(model)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from sklearn.datasets import make_multilabel_classification
 QUICK_CASES = 6
 TRAINING = frozenset(
     {
+        "test_building",
         "test_classifier",
         "test_compiling",
         "test_engine",

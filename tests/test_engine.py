@@ -50,6 +50,17 @@ class Model(keras.Model):
         return super().train_step(data)
 
 
+class NestedLogs(keras.Model):
+    def train_step(self, data):
+        logs = super().train_step(data)
+        return {**logs, "twice": {"total": 2 * logs["loss"]}}
+
+
+def build_nested_logs(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    return NestedLogs(inputs, keras.layers.Dense(3)(inputs))
+
+
 def build_own_step(meta):
     inputs = keras.Input(meta["X_shape_"][1:])
     return Model(inputs, keras.layers.Dense(3)(inputs))
@@ -63,6 +74,11 @@ class BatchCounter(keras.callbacks.Callback):
 class EpochCounter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seen = epoch
+
+
+class EvaluationCounter(keras.callbacks.Callback):
+    def on_test_begin(self, logs=None):
+        self.seen = True
 
 
 def dropping_rate(epoch, rate):
@@ -79,6 +95,7 @@ CALLBACKS = {
     ),
     "terminate": lambda folder: keras.callbacks.LambdaCallback(on_train_end=lambda logs: None),
     "own": lambda folder: EpochCounter(),
+    "evaluation, of which there is none": lambda folder: EvaluationCounter(),
 }
 
 
@@ -96,6 +113,19 @@ WAYS = {
     "nadam": ({"optimizer": "nadam"}, "own", "Nadam"),
     "accumulation": ({"optimizer__gradient_accumulation_steps": 2}, "own", "different times"),
     "callback on batches": ({"callbacks": BatchCounter}, "keras", "BatchCounter looks at every"),
+    "callback on evaluations": (
+        {"callbacks": EvaluationCounter, "validation_split": 0.3},
+        "keras",
+        "EvaluationCounter may change what is evaluated",
+    ),
+    "function on evaluations": (
+        {
+            "callbacks": [keras.callbacks.LambdaCallback(on_test_end=lambda logs: None)],
+            "validation_split": 0.3,
+        },
+        "keras",
+        "LambdaCallback may change what is evaluated",
+    ),
     "checkpoint of batches": (
         {"callbacks": [keras.callbacks.ModelCheckpoint("unused.keras", save_freq=10**6)]},
         "keras",
@@ -112,6 +142,14 @@ def test_the_way_and_its_reason(params, name, reason):
     assert clf.engine_.name == name
     assert reason in clf.engine_.reason
     assert bool(clf.engine_.reason) == (name != "shared")
+
+
+def test_logs_within_logs_are_flattened_by_keras():
+    clf = classifier(model=build_nested_logs, validation_split=0.3).fit(X, Y)
+    assert clf.engine_.name == "keras"
+    assert "train_step returns logs that are not one tensor" in clf.engine_.reason
+    assert clf.history_.keys() == {"loss", "total", "val_loss"}
+    np.testing.assert_allclose(clf.history_["total"], 2 * np.array(clf.history_["loss"]))
 
 
 def test_a_loss_function_of_the_user_is_named():

@@ -95,6 +95,22 @@ CASES = {
         "fit__validation_freq": [1, 3],
         "epochs": 4,
     },
+    "validation at times, own code": {
+        **OWN,
+        "validation_split": 0.4,
+        "validation_batch_size": 8,
+        "fit__validation_freq": [1, 3],
+        "epochs": 4,
+        "metrics": ["accuracy"],
+    },
+    "dropout in evaluations": {
+        **network(partial(layers.Reshape, (3, 2)), partial(layers.LSTM, 4, dropout=0.4)),
+        "validation_split": 0.4,
+        "validation_batch_size": 8,
+        "fit__validation_freq": [1, 3],
+        "epochs": 4,
+        "optimizer": "sgd",
+    },
     "early stopping": {
         "early_stopping": True,
         "n_iter_no_change": 2,
@@ -196,11 +212,16 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
             batch_size=16,
             random_state=0,
             engine=engine,
+            warm_start=True,
         )
 
     with pytest.raises(KeyboardInterrupt):
         make(Stop()).fit(X, Y)
-    assert make().fit(X, Y).n_iter_ == 2
+    clf = make().fit(X, Y)
+    assert clf.n_iter_ == 2
+    assert clf.partial_fit(X, Y).n_iter_ == 1
+    assert clf.fit(X, Y).n_iter_ == 5
+    assert clf.model_._initial_epoch is None
 
 
 @pytest.mark.thorough
@@ -274,6 +295,20 @@ def test_fits_that_go_on():
         return clf.set_params(optimizer__learning_rate=0.1).fit(X, Y)
 
     assert_agree(make("auto"), make("keras"))
+
+
+def test_averages_of_weights_are_what_is_evaluated():
+    """The fit ends with the averages; what an earlier one and predictions did does not matter."""
+    clf = KerasMultiLabelClassifier("linear", epochs=2, random_state=0, optimizer__use_ema=True)
+    clf.set_params(callbacks=keras.callbacks.SwapEMAWeights(), optimizer__learning_rate=0.1)
+    histories = []
+    for _ in range(2):
+        clf.fit(X[:40], Y[:40], validation_data=(X[40:], Y[40:]))
+        histories.append(clf.history_)
+        clf.predict(X)
+    found = clf.model_.evaluate(X[40:], Y[40:], verbose=0)
+    assert clf.history_["val_loss"][-1] == pytest.approx(np.ravel(found)[0], rel=1e-5)
+    assert histories[0] == histories[1]
 
 
 def test_weights_do_not_depend_on_who_watches():

@@ -45,12 +45,11 @@ LAYERS = [
     {"decision_rules"},
     {"_class_weight", "_rows", "_target_encoder", "datasets", "metrics"},
     {"_targets"},
-    {"_documents", "_validation"},
+    {"_documents", "_keras_objects", "_validation"},
     {
         "_activations",
         "_compat",
         "_intervals",
-        "_keras_objects",
         "_tensorflow.cache",
         "_tensorflow.pace",
         "_tensorflow.process",

@@ -82,7 +82,7 @@ def resolve_engine(
     *,
     specification: Specification,
     asked: str,
-    batch_hooks: str,
+    callbacks: str,
     jit_compile: bool | None,
     n_steps: int,
     batch_size: int,
@@ -99,8 +99,8 @@ def resolve_engine(
         That of its training.
     asked : {"auto", "keras"}
         What the user wants.
-    batch_hooks : str
-        Name of a callback that looks at batches, "" if there is none.
+    callbacks : str
+        Which callback has to act within an epoch and how, "" if none has.
     jit_compile : bool or None
         Whether XLA is wanted; None leaves it to the rule of :func:`xla_pays`.
     n_steps : int
@@ -121,8 +121,8 @@ def resolve_engine(
         return Engine("keras", bool(jit_compile), "engine='keras'")
     if model.run_eagerly:
         return Engine("keras", False, "run_eagerly=True")
-    if batch_hooks:
-        return Engine("keras", bool(jit_compile), f"{batch_hooks} looks at every batch")
+    if callbacks:
+        return Engine("keras", bool(jit_compile), callbacks)
     if jit_compile and is_sparse:
         raise ValueError(
             "jit_compile must be False or 'auto' for sparse X: XLA knows no sparse rows. Pass "

@@ -131,7 +131,8 @@ def trace_epochs(
                 end = _loop(steps.train, start, train, data, order, first, last, batch_size)
                 logs = steps.logs(end)
                 if test is not None:
-                    logs |= _evaluate(steps, end, test, number, *evaluation)
+                    end, found = _evaluate(steps, end, test, number, *evaluation)
+                    logs |= found
                 return end, logs
 
             start = steps.enter(state)
@@ -223,23 +224,23 @@ def _evaluate(
     rows: Any,
     batch_size: Any,
     counts: Any,
-) -> dict[str, Any]:
-    """Return the logs of an evaluation after an epoch, zeros where there is none."""
-    nothing = steps.evaluation_logs(steps.evaluation_state(state))
-    names = sorted(nothing)
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the state and the logs after an evaluation; where it has no steps, they mean nothing.
 
-    # A loop of one round or none: a conditional waits for a thread that there may not be.
-    def evaluate(rounds: Any, *_: Any) -> tuple[Any, ...]:
-        start = steps.begin_evaluation(state)
-        first, last = tf.constant(0), counts[epoch]
-        end = _loop(steps.evaluate, start, layout, data, rows, first, last, batch_size)
-        found = steps.evaluation_logs(end)
-        return (rounds + 1, *(found[name] for name in names))
+    A conditional would wait for a thread that there may not be.
+    """
+    changed: set[int] = set()
 
-    skipped = (tf.zeros_like(nothing[name]) for name in names)
-    wanted = tf.cast(counts[epoch] > 0, tf.int32)
-    found = _while(lambda rounds, *_: rounds < wanted, evaluate, (tf.constant(0), *skipped))[1:]
-    return {f"val_{name}": value for name, value in zip(names, found, strict=True)}
+    def evaluate(state: Sequence[Any], batch: Batch) -> list[Any]:
+        new = steps.evaluate(state, batch)
+        changed.update(i for i, (a, b) in enumerate(zip(state, new, strict=True)) if a is not b)
+        return new
+
+    first, last = tf.constant(0), counts[epoch]
+    start = steps.begin_evaluation(state, last > 0)
+    end = _loop(evaluate, start, layout, data, rows, first, last, batch_size)
+    logs = {f"val_{name}": value for name, value in steps.evaluation_logs(end).items()}
+    return steps.end_evaluation(state, end, changed), logs
 
 
 def _loop(

@@ -54,6 +54,8 @@ def fit_with_keras(
     dtype = input_dtype(model)
     if evaluation is not None:
         options["validation_data"] = _HeldOut(evaluation, dtype)
+    # Keras' BackupAndRestore sets this where it goes on with an interrupted run: this one alone.
+    model._initial_epoch = None
     history = model.fit(
         _batches(rows, orders, batch_size, n_steps, dtype),
         steps_per_epoch=n_steps,
@@ -61,6 +63,7 @@ def fit_with_keras(
         callbacks=callbacks,
         **options,
     )
+    model._initial_epoch = None
     return history.history
 
 

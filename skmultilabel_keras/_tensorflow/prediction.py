@@ -26,8 +26,13 @@ _HOOKS = (
 def in_predictions(
     callbacks: Iterable[keras.callbacks.Callback],
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that look at predictions; those of training alone would slow them."""
-    return [callback for callback in callbacks if has_hooks(callback, _HOOKS)]
+    """Return the callbacks that look at predictions; those of training alone would slow them.
+
+    A fitted network has the averages of its weights already, so ``SwapEMAWeights`` has nothing to
+    do here. It would never undo its swap, and mistake weights for averages in the next fit.
+    """
+    swaps = keras.callbacks.SwapEMAWeights
+    return [c for c in callbacks if has_hooks(c, _HOOKS) and not isinstance(c, swaps)]
 
 
 def predict_outputs(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -39,6 +39,10 @@ _ON_VALUES = (
 Batch = tuple[Any, ...]  # features, targets and, where there are any, weights
 
 
+class NestedLogsError(Exception):
+    """Logs that are not one tensor for each name, which a loop could carry."""
+
+
 class Steps(Protocol):
     """What the loops need; states are lists of tensors."""
 
@@ -57,11 +61,16 @@ class Steps(Protocol):
     def logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what is logged of training."""
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Return the state that an evaluation of the training state starts from."""
+    def begin_evaluation(self, state: Sequence[Any], wanted: Any) -> list[Any]:
+        """Return the state that an evaluation starts from, if the tensor ``wanted`` is true."""
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the evaluation's state after a step."""
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state after an evaluation, given its end and what steps changed."""
 
     def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what is logged of an evaluation."""
@@ -136,15 +145,26 @@ class StatelessSteps:
         with self._scope(state, ()):
             return self.model.get_metrics_result()
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Return the state with metrics at their start."""
-        return self.begin(state, tf.constant(True))
+    begin_evaluation = begin
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Return the state after an evaluation step."""
         with self._scope(state, self._trained(state)) as scope:
             self._update_metrics(batch, *self._forward(batch, training=False))
         return self._collect(scope, state)
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state, with generators that drew in the evaluation as they are."""
+        of_metrics = {id(variable) for variable in self.model.metrics_variables}
+        kept = {
+            self._n_vectors + number
+            for number, variable in enumerate(self._single)
+            if id(variable) not in of_metrics
+        }
+        pairs = zip(state, end, strict=True)
+        return [new if i in kept & changed else old for i, (old, new) in enumerate(pairs)]
 
     evaluation_logs = logs
 
@@ -225,6 +245,11 @@ class OwnSteps:
         What batches are like: those of training and, if there are any, of evaluation.
     jit_compile : bool
         Whether each step is compiled by XLA.
+
+    Raises
+    ------
+    NestedLogsError
+        If a step returns logs within logs.
     """
 
     def __init__(self, model: keras.Model, batches: Sequence[Batch], *, jit_compile: bool) -> None:
@@ -236,6 +261,8 @@ class OwnSteps:
             _trace_step(step, batch, jit_compile)
             for step, batch in zip(steps, batches, strict=False)
         ]
+        for step, trace in zip(steps, traced, strict=False):
+            _check_logs(step.__name__, trace.structured_outputs)
         self._train, self._test = traced[0], traced[-1]
 
     @property
@@ -265,14 +292,20 @@ class OwnSteps:
         """Return what the metrics say, or the last logs of a step that returns something else."""
         return self._metrics_or(self._train, state)
 
-    def begin_evaluation(self, state: Sequence[Any]) -> list[Any]:
-        """Reset the metrics."""
-        with tf.control_dependencies([self._reset()]):
-            return self.evaluation_state(state)
+    def begin_evaluation(self, state: Sequence[Any], wanted: Any) -> list[Any]:
+        """Reset the metrics where ``wanted`` is true."""
+        self.begin(state, wanted)
+        return self.evaluation_state(state)
 
     def evaluate(self, state: Sequence[Any], batch: Batch) -> list[Any]:
         """Do an evaluation step, and return its logs."""
         return _in_order(self._test(*batch))
+
+    def end_evaluation(
+        self, state: Sequence[Any], end: Sequence[Any], changed: Set[int]
+    ) -> list[Any]:
+        """Return the training state: all else lies in the model's variables."""
+        return list(state)
 
     def evaluation_logs(self, state: Sequence[Any]) -> dict[str, Any]:
         """Return what the metrics say, or the last logs of a step that returns something else."""
@@ -369,6 +402,12 @@ def _trace_step(step: Any, batch: Batch, jit_compile: bool) -> Any:
         run, input_signature=list(batch), autograph=False, jit_compile=jit_compile or None
     )
     return function.get_concrete_function()
+
+
+def _check_logs(step: str, logs: Any) -> None:
+    flat = isinstance(logs, Mapping) and all(hasattr(value, "shape") for value in logs.values())
+    if not flat:
+        raise NestedLogsError(f"{step} returns logs that are not one tensor for each name")
 
 
 def _in_order(logs: Mapping[str, Any]) -> list[Any]:

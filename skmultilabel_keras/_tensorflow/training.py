@@ -28,6 +28,7 @@ from skmultilabel_keras._tensorflow.engine import Engine, input_dtype, resolve_e
 from skmultilabel_keras._tensorflow.keras_fit import fit_with_keras
 from skmultilabel_keras._tensorflow.memory import SWEEPER
 from skmultilabel_keras._tensorflow.specification import specify_training
+from skmultilabel_keras._tensorflow.steps import NestedLogsError
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -37,6 +38,9 @@ _BATCH_HOOKS = (
     "on_test_batch_begin",
     "on_test_batch_end",
 )
+
+# What these do to the model, the evaluation is to see: no call of a compiled function waits for it.
+_EVALUATION_HOOKS = ("on_test_begin", "on_test_end")
 
 # Callbacks whose hooks on batches do nothing unless they are to save between epochs.
 _SAVING_CALLBACKS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
@@ -101,7 +105,7 @@ def _train(
         model,
         specification=specification,
         asked=plan.engine,
-        batch_hooks=find_batch_hooks(plan.callbacks),
+        callbacks=find_host_callback(plan.callbacks, evaluates=validation is not None),
         jit_compile=_asked_jit(model, plan),
         n_steps=n_steps * (plan.epochs - plan.initial_epoch),
         batch_size=plan.batch_size,
@@ -113,18 +117,35 @@ def _train(
         size = plan.validation_batch_size
         count = _count_steps(validation, size, plan.validation_steps)
         evaluation = Evaluation(validation, size, count)
-    if engine.name == "keras":
+    fit = None
+    if engine.name != "keras":
+        try:
+            fit = _compile(model, engine, specification.key, rows, evaluation, plan.batch_size)
+        except NestedLogsError as error:
+            engine = Engine("keras", engine.jit_compile, str(error))
+    if fit is None:
         model.jit_compile = engine.jit_compile
         history = _fit_with_keras(model, rows, evaluation, plan, n_steps)
     else:
-        if engine.jit_compile and engine.name == "shared" and sparse.issparse(rows.y):
-            rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
-        example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
-        build_training_variables(model, tuple(part for part in example if part is not None))
-        fit = CompiledEpochs(model, engine, specification.key, rows, evaluation, plan.batch_size)
         history = _run_epochs(fit, rows, plan, n_steps)
     _check_finite_weights(model)
     return history, engine
+
+
+def _compile(
+    model: keras.Model,
+    engine: Engine,
+    key: str | None,
+    rows: Rows,
+    evaluation: Evaluation | None,
+    batch_size: int,
+) -> CompiledEpochs:
+    """Return the compiled functions of a fit, and create the variables that they need."""
+    if engine.jit_compile and engine.name == "shared" and sparse.issparse(rows.y):
+        rows = replace(rows, y=dense_rows(rows.y, slice(None)))  # XLA knows no sparse rows
+    example = rows.batch(np.arange(min(2, len(rows))), input_dtype(model))
+    build_training_variables(model, tuple(part for part in example if part is not None))
+    return CompiledEpochs(model, engine, key, rows, evaluation, batch_size)
 
 
 def _run_epochs(
@@ -143,9 +164,11 @@ def _run_epochs(
     # What callbacks do, only the host can do; without any, several epochs run in one call.
     needs_host = bool(plan.callbacks) or plan.verbose not in (0, False)
     model.stop_training = False
+    # Keras' BackupAndRestore sets this where it goes on with an interrupted run: this one alone.
+    model._initial_epoch = None
     callbacks.on_train_begin()
-    # Keras' BackupAndRestore sets this where it goes on with an interrupted run.
     epoch = first = model._initial_epoch or plan.initial_epoch
+    model._initial_epoch = None
     orders = _orders(rows, replace(plan, initial_epoch=first))
     fit.pull()
     logs: dict[str, Any] = {}
@@ -160,7 +183,6 @@ def _run_epochs(
         found = fit.run(order, n_steps, evaluates)
         if needs_host:
             fit.push()
-            _tell_of_evaluation(callbacks, found[0])
         for number, logs in zip(epochs, found, strict=True):
             _check_finite_loss(logs, number)
             callbacks.on_epoch_end(number, logs)
@@ -171,13 +193,6 @@ def _run_epochs(
         model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
     return dict(model.history.history)
-
-
-def _tell_of_evaluation(callbacks: keras.callbacks.CallbackList, logs: dict[str, Any]) -> None:
-    found = {n.removeprefix("val_"): value for n, value in logs.items() if n.startswith("val_")}
-    if found:
-        callbacks.on_test_begin()
-        callbacks.on_test_end(found)
 
 
 def _fit_with_keras(
@@ -234,13 +249,18 @@ def _validates_after(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency  # type: ignore[operator]
 
 
-def find_batch_hooks(callbacks: Sequence[keras.callbacks.Callback]) -> str:
-    """Return the name of a callback that looks at batches, "" if none does."""
+def find_host_callback(callbacks: Sequence[keras.callbacks.Callback], *, evaluates: bool) -> str:
+    """Return the callback that has to act within an epoch and how, "" if none has.
+
+    Compiled functions run whole epochs, with the evaluation where the fit ``evaluates``.
+    """
     for callback in callbacks:
-        if isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch":
-            continue
-        if has_hooks(callback, _BATCH_HOOKS):
-            return type(callback).__name__
+        name = type(callback).__name__
+        saves = isinstance(callback, _SAVING_CALLBACKS) and callback.save_freq == "epoch"
+        if has_hooks(callback, _BATCH_HOOKS) and not saves:
+            return f"{name} looks at every batch"
+        if evaluates and has_hooks(callback, _EVALUATION_HOOKS):
+            return f"{name} may change what is evaluated"
     return ""
 
 

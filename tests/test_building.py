@@ -1,0 +1,172 @@
+"""Keras models that are passed: their copies, and all that makes them what they are."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+
+from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras._building import copy_model, note_network
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.integers(0, 9, (41, 3))
+Y = (X + RNG.integers(0, 4, (41, 3)) > 5).astype(int)
+
+COPIES = {
+    "same": lambda value: value,
+    "clone": clone,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+}
+
+
+def adapted(layer):
+    layer.adapt(X)
+    return layer
+
+
+def nested(layer):
+    return keras.Sequential([keras.Input((3,)), layer, layers.Rescaling(0.5)])
+
+
+LEARNT = {
+    "normalization": lambda: adapted(layers.Normalization()),
+    "nested normalization": lambda: nested(adapted(layers.Normalization())),
+    "lookup": lambda: adapted(layers.IntegerLookup()),
+    "lookup of sets": lambda: adapted(layers.IntegerLookup(output_mode="multi_hot")),
+    "nested lookup": lambda: nested(adapted(layers.IntegerLookup())),
+    "words that were passed": lambda: layers.IntegerLookup(vocabulary=list(range(9))),
+}
+
+
+def classifier(model, **params):
+    return KerasMultiLabelClassifier(model, epochs=1, random_state=0, **params)
+
+
+# What layers learn by adapt.
+
+
+@pytest.mark.parametrize("make", LEARNT.values(), ids=LEARNT)
+def test_copies_keep_what_layers_have_learnt(make):
+    model = keras.Sequential([keras.Input((3,)), make(), layers.Rescaling(1.0), layers.Dense(3)])
+    for twin in (copy_model(model), copy_model(copy_model(model))):
+        np.testing.assert_array_equal(twin(X), model(X))
+    for params in ({}, {"warm_start": True}):
+        clf = classifier(copy_model(model), **params).fit(X, Y)
+        loaded = pickle.loads(pickle.dumps(clf))
+        np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+
+
+def test_frequencies_of_words_are_copied():
+    lookup = adapted(layers.IntegerLookup(output_mode="tf_idf"))
+    model = keras.Sequential([keras.Input((3,)), lookup, layers.Dense(3)])
+    np.testing.assert_array_equal(copy_model(model)(X), model(X))
+
+
+def test_what_is_put_back_is_used():
+    layer = adapted(layers.Normalization())
+    model = keras.Sequential([keras.Input((3,)), layer])
+    before = np.asarray(model(X))
+    put_back = note_network(model)
+    layer.adapt(10 * X)
+    put_back()
+    np.testing.assert_array_equal(model(X), before)
+
+
+# What is set on single weights.
+
+
+def build_partly_frozen(*, compiled):
+    keras.utils.set_random_seed(0)
+    hidden = layers.Dense(5)
+    out = layers.Dense(3, "sigmoid", kernel_regularizer="l2", bias_constraint="non_neg")
+    model = keras.Sequential([keras.Input((3,)), hidden, out])
+    hidden.kernel.trainable = False
+    hidden.bias.regularizer = keras.regularizers.L1(0.1)
+    out.kernel.regularizer = None
+    out.kernel.constraint = keras.constraints.MaxNorm(0.5)
+    if compiled:
+        model.compile("adam", "binary_crossentropy")
+    return model
+
+
+def settings_of(model):
+    kinds = [(type(w.regularizer), type(w.constraint)) for w in model.weights]
+    return [w.trainable for w in model.weights], kinds
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_settings_of_single_weights_are_kept(copied, compiled, warm_start):
+    """Before and after a fit, and so are the optimizer's variables, which are fewer."""
+    model = build_partly_frozen(compiled=compiled)
+    frozen, settings = model.layers[0].kernel.numpy(), settings_of(model)
+    clf = copied(classifier(model, warm_start=warm_start)).fit(X, Y)
+    expected = classifier(build_partly_frozen(compiled=compiled), engine="keras").fit(X, Y)
+    np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), rtol=1e-5)
+    again = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    for one in (clf, again.partial_fit(X, Y)):
+        assert settings_of(one.model_) == settings
+        np.testing.assert_array_equal(one.model_.layers[0].kernel, frozen)
+    # An optimizer that would have gone on with other weights would do other steps.
+    np.testing.assert_array_equal(again.predict_proba(X), clf.partial_fit(X, Y).predict_proba(X))
+
+
+# Optimizers of a model's own steps.
+
+
+class TwoOptimizers(keras.Model):
+    """Trains its last layer by an optimizer of its own, which is built in the first step."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.of_outputs = keras.optimizers.SGD(0.1, momentum=0.9)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply(gradients[:2], weights[:2])
+        self.of_outputs.apply(gradients[2:], weights[2:])
+        return {"loss": loss}
+
+
+def build_with_two(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    return TwoOptimizers(inputs, layers.Dense(3)(layers.Dense(4)(inputs)))
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_states_of_all_optimizers_are_pickled(engine):
+    clf = classifier(build_with_two, engine=engine, optimizer="adam")
+    unfitted = pickle.loads(pickle.dumps(clf.initialize(X, Y)))
+    for one in (clf, unfitted):
+        loaded = pickle.loads(pickle.dumps(one.partial_fit(X, Y)))
+        kept = loaded.model_.of_outputs.variables
+        for a, b in zip(kept, one.model_.of_outputs.variables, strict=True):
+            np.testing.assert_array_equal(a, b)
+        going_on = [some.partial_fit(X, Y).predict_proba(X) for some in (loaded, one)]
+        np.testing.assert_array_equal(*going_on)
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_failed_fit_leaves_no_optimizer_built(engine):
+    def stop(epoch, logs):
+        raise RuntimeError("stop")
+
+    clf = classifier(build_with_two, engine=engine, optimizer="adam", warm_start=True)
+    expected = clf.initialize(X, Y).fit(X, Y).predict_proba(X)
+    other = clone(clf).initialize(X, Y)
+    with pytest.raises(RuntimeError, match="stop"):
+        other.fit(X, Y, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)])
+    assert not other.model_.of_outputs.built
+    np.testing.assert_array_equal(other.fit(X, Y).predict_proba(X), expected)
