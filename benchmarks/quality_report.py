@@ -504,9 +504,7 @@ def short_table(rows: Sequence[Row]) -> str:
             means = np.array([summary.mean(data, peer, column.score) for peer in SHORT_PEERS])
             known = not np.isnan(means).all()
             columns.append(
-                format_column(column, means, means[:, None])
-                if known
-                else ["–"] * len(means)
+                format_column(column, means, means[:, None]) if known else ["–"] * len(means)
             )
         lines.append([data, *(f"{lrap}, {micro}" for lrap, micro in zip(*columns, strict=True))])
     return format_table(("LRAP, micro-F1", *SHORT_PEERS.values()), lines)
