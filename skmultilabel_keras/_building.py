@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from skmultilabel_keras._compat import compile_arguments, fresh_names
+from skmultilabel_keras._compat import compile_arguments, follows_input, fresh_names
 from skmultilabel_keras._compiling import compile_like, compile_options
 from skmultilabel_keras._keras_objects import renewed, set_weights_like, settings_of_weights
 from skmultilabel_keras._parameters import params_behind, takes_argument
@@ -304,10 +304,23 @@ def find_scalers(network: keras.Model, kind: type[_Scaler], *, keep_set: bool) -
     """Return the layers of a kind whose statistics are to be set from the training rows.
 
     Those that have some are left out with ``keep_set``.
+
+    Raises
+    ------
+    ValueError
+        If one of them takes features of rows that are not those of ``X``.
     """
     layers = network._flatten_layers()
     found = [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
-    return [layer for layer in found if not (keep_set and layer.is_set)]
+    found = [layer for layer in found if not (keep_set and layer.is_set)]
+    for layer in found:
+        if not follows_input(layer) and len(network.input_shape) == 2:
+            raise ValueError(
+                f"{kind.__name__} must stand right behind the network's input, as it is set from "
+                f"the features of X; the layer {layer.name!r} stands behind another one. Move it, "
+                "or make it with trainable=False and set it yourself."
+            )
+    return found
 
 
 def find_priors(network: keras.Model, n_units: int) -> list[Any]:

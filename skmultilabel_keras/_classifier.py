@@ -725,7 +725,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
 
     def _make_network(self, *, in_place: bool, **known: Any) -> None:
         """Build and compile the network that ``_built_with`` and the seed describe."""
-        params = complete(self._built_with, self._recipe)
+        chosen = what_is_open(self._built_with, self._recipe)
+        params = self._built_with | chosen
         for name in _BY_LABEL & params.keys():
             params[name] = in_order_of_labels(name, params[name], self.label_names_)
         meta = self._get_metadata() | known
@@ -737,7 +738,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
                 (layer for layer in self._network.layers if isinstance(layer, BackboneInput)), None
             )
             self._reading: Reading = compile_network(
-                self._network, model, params, meta, self._targets()
+                self._network, model, params, meta, self._targets(), chosen=chosen
             )
         self._own_label_weight = getattr(self._network.loss, "own_label_weight", None)
         self._functions = NetworkFunctions(self._network)
@@ -905,11 +906,9 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _set_scalers(self, rows: Rows) -> None:
         """Set what inputs are standardised by; a model that was passed keeps what it has."""
         keep_set = self._was_passed()
-        scalers = find_scalers(self._network, FeatureScaler, keep_set=keep_set)
-        if scalers:
-            statistics = feature_statistics(rows, vars(self).get("feature_names_in_"))
-            for scaler in scalers:
-                scaler.set_statistics(*statistics)
+        for scaler in find_scalers(self._network, FeatureScaler, keep_set=keep_set):
+            names = vars(self).get("feature_names_in_")
+            scaler.set_statistics(*feature_statistics(rows, names, shift=scaler.shift))
         for encoder in find_scalers(self._network, PiecewiseLinear, keep_set=keep_set):
             encoder.set_edges(bin_edges(rows, encoder.n_bins))
 

@@ -32,6 +32,7 @@ __all__ = [
     "Scorer",
     "StrOptions",
     "compile_arguments",
+    "follows_input",
     "fresh_names",
     "isolated_build",
     "last_operation",
@@ -112,6 +113,15 @@ def is_plain(model: Any) -> bool:
     return kind in (Functional, keras.Sequential) or kind.__module__.startswith(
         "skmultilabel_keras."
     )
+
+
+def follows_input(layer: Any) -> bool:
+    """Tell whether a layer stands right behind an input; so it does where there is no graph."""
+    import keras
+
+    tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+    origins = [tensor._keras_history.operation for tensor in tensors]
+    return all(isinstance(origin, keras.layers.InputLayer) for origin in origins)
 
 
 def last_operation(model: Any) -> Any:

@@ -9,7 +9,7 @@ Does not own: networks (``_building``), metrics (``_keras_metrics``), which name
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,8 @@ def compile_network(
     params: Mapping[str, Any],
     meta: Mapping[str, Any],
     targets: str,
+    *,
+    chosen: Container[str],
 ) -> Reading:
     """Compile a network that has no loss yet, and return how its outputs are read.
 
@@ -100,6 +102,8 @@ def compile_network(
         What is known of the data.
     targets : {"independent", "one_hot", "binary", "classes"}
         What the targets are.
+    chosen : container of str
+        Names of the parameters that the user left open.
     """
     compiled_loss = network.loss if network.compiled else None
     if isinstance(compiled_loss, losses.LabelLoss):
@@ -109,7 +113,7 @@ def compile_network(
     # A network that was trained in place is compiled with what its pickle still asks for.
     restored = meta.get("is_restored_", False)
     if network.compiled and not restored and not _compiles_as_asked(model):
-        _check_nothing_dropped(params, network)
+        _check_nothing_dropped(params, chosen, network)
     if compiled_loss is None:
         given = params["loss"]
         loss = _Loss(loss_class(given), params_behind(params, "loss"), isinstance(given, str))
@@ -355,7 +359,9 @@ def _compiles_as_asked(model: Any) -> bool:
     return not isinstance(model, keras.Model) and takes_argument(model, "compile_kwargs")
 
 
-def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> None:
+def _check_nothing_dropped(
+    params: Mapping[str, Any], chosen: Container[str], network: keras.Model
+) -> None:
     """Raise where parameters would have no effect, as the network comes compiled.
 
     One without a loss is compiled again, with its own optimizer and metrics.
@@ -367,7 +373,7 @@ def _check_nothing_dropped(params: Mapping[str, Any], network: keras.Model) -> N
         dropped += _unlike(network.loss, params_behind(params, "loss"))
         dropped += ["run_eagerly"] if params["run_eagerly"] and not network.run_eagerly else []
     optimizer = [name for name in params if name.startswith("optimizer__")]
-    optimizer += ["optimizer"] if params["optimizer"] not in ("auto", "adam") else []
+    optimizer += ["optimizer"] if "optimizer" not in chosen else []
     if optimizer and not is_alike(_asked_optimizer(params), network.optimizer):
         dropped += optimizer
     if dropped:

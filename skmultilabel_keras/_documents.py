@@ -18,7 +18,9 @@ from typing import Any, TextIO
 import numpy as np
 from scipy import sparse
 
-_LOOKED_AT = 10  # as some may be missing, of which check_documents speaks
+from skmultilabel_keras._validation import dtype_kind, is_missing
+
+_LOOKED_AT = 10  # as some may be of another kind, of which check_documents speaks
 
 _FITTED_ON_ROWS = ("n_features_in_", "feature_names_in_")
 
@@ -63,7 +65,7 @@ def check_documents(estimator: Any, X: Any, *, reset: bool, min_samples: int = 0
 
 
 def holds_texts(X: Any) -> bool:
-    """Tell whether rows are texts, by their container and the first ten of them.
+    """Tell whether rows are texts, by their container and the first ten that are not missing.
 
     Examples
     --------
@@ -73,7 +75,10 @@ def holds_texts(X: Any) -> bool:
     one_d = len(X.shape) == 1 if hasattr(X, "shape") else isinstance(X, (list, tuple))
     if not one_d or sparse.issparse(X):
         return False
-    return any(isinstance(value, str) for value in islice(X, _LOOKED_AT))
+    if getattr(X, "dtype", None) is not None and dtype_kind(X.dtype) in "biufcmM":
+        return False
+    present = (value for value in X if not (isinstance(value, float) or is_missing(value)))
+    return any(isinstance(value, str) for value in islice(present, _LOOKED_AT))
 
 
 def read_vectors(path: Any, places: Mapping[str, int], dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -173,19 +173,19 @@ def block_length(shape: tuple[int, ...]) -> int:
 
 
 def feature_statistics(
-    rows: Rows, names: np.ndarray | None = None
+    rows: Rows, names: np.ndarray | None = None, *, shift: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what to subtract from features and what to divide them by.
 
     Warns of features that vary by little more than float32 can tell apart; ``names`` are theirs.
 
-    Weighted mean and standard deviation in float64 for dense features; for more than two
-    dimensions one number each. For sparse features no shift, which would fill the zeros, and the
-    weighted geometric mean of the sizes of what is not zero, which a few large counts hardly move.
-    Features that do not vary are not scaled, and no feature is blown up whose spread is a matter
-    of rounding.
+    Weighted mean and standard deviation in float64; for more than two dimensions one number each.
+    For sparse features that nothing may be subtracted from, which would fill the zeros, without
+    ``shift``: the weighted geometric mean of the sizes of what is not zero, which a few large
+    counts hardly move. Features that do not vary are not scaled, and no feature is blown up whose
+    spread is a matter of rounding.
     """
-    if sparse.issparse(rows.X):
+    if sparse.issparse(rows.X) and not shift:
         size = _usual_size(rows)
         return np.zeros_like(size), np.where(size > _TINY, size, 1.0)
     mean, variance = _moments(rows)
@@ -348,7 +348,7 @@ def _moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     flat = rows.X.ndim > 2
     total, mean, squares = 0.0, np.zeros(1), np.zeros(1)
     for block in rows.blocks():
-        x = rows.X[block].astype(np.float64)
+        x = dense_rows(rows.X, block, "float64")
         w = _weight_of(rows, block)
         if flat:
             w = np.repeat(w, x[0].size)

@@ -146,6 +146,13 @@ def test_parameters_that_a_compiled_model_would_drop(parameters, named, multilab
         clf.fit(*multilabel_data)
 
 
+def test_an_optimizer_is_dropped_by_no_name(multilabel_data):
+    clf = KerasMultiLabelClassifier(head(optimizer="sgd"), optimizer="adam", epochs=1)
+    with pytest.raises(ValueError, match="comes compiled, so optimizer would have no effect"):
+        clf.fit(*multilabel_data)
+    assert clf.set_params(optimizer="sgd").fit(*multilabel_data).model_.optimizer.name == "sgd"
+
+
 @pytest.mark.parametrize(
     ("parameters", "named"),
     [

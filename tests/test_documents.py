@@ -171,3 +171,7 @@ def test_texts_are_told_in_every_series():
     for make in (list, tuple, np.array, pd.Series, pl.Series):
         assert holds_texts(make(texts))
         assert not holds_texts(make([1.0, 2.0]))
+    for missing in (None, np.nan, pd.NA):
+        assert holds_texts([missing] * 20 + texts)
+        assert holds_texts(pd.Series([missing] * 20 + texts))
+        assert not holds_texts([missing] * 20)

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from functools import partial
 
 import joblib
@@ -249,3 +251,16 @@ def test_alike_are_those_of_one_class_and_configuration():
     assert is_alike(adam, keras.optimizers.Adam(0.1))
     assert not is_alike(adam, keras.optimizers.Adam(0.2))
     assert not is_alike(adam, keras.optimizers.AdamW(0.1))
+
+
+@pytest.mark.thorough
+def test_a_saved_network_loads_where_the_estimator_was_imported(multilabel_data, tmp_path):
+    metrics = ["accuracy", "f1_macro", keras.metrics.AUC(name="area")]
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, loss="focal", metrics=metrics)
+    clf.set_params(validation_split=0.2).fit(*multilabel_data).model_.save(tmp_path / "mlp.keras")
+    code = (
+        "import keras; from skmultilabel_keras import KerasMultiLabelClassifier; "
+        f"model = keras.models.load_model({str(tmp_path / 'mlp.keras')!r}); "
+        f"assert model.output_shape == {clf.model_.output_shape}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

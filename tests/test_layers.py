@@ -44,8 +44,8 @@ LAYERS = [
     {"model_selection"},
     {"decision_rules"},
     {"_class_weight", "_rows", "_target_encoder", "datasets", "metrics"},
-    {"_targets"},
-    {"_documents", "_keras_objects", "_validation"},
+    {"_documents", "_targets"},
+    {"_keras_objects", "_validation"},
     {
         "_activations",
         "_compat",

@@ -17,7 +17,14 @@ from sklearn.model_selection import KFold, cross_val_predict
 from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, compile_cache_info
 from skmultilabel_keras._rows import Rows, bin_edges
 from skmultilabel_keras._tensorflow.forward import ForwardPass
-from skmultilabel_keras.networks import PiecewiseLinear, SmoothClip, ensemble, linear, mlp
+from skmultilabel_keras.networks import (
+    FeatureScaler,
+    PiecewiseLinear,
+    SmoothClip,
+    ensemble,
+    linear,
+    mlp,
+)
 
 META = {"X_shape_": (5, 3), "n_units_": 2}
 RNG = np.random.default_rng(0)
@@ -325,10 +332,33 @@ def test_edges_of_a_layer_that_is_not_trainable_stay():
     assert not np.any(clf.model_.get_layer("bins").start)
 
 
-def test_sparse_rows_may_be_made_dense_for_a_network_of_the_users():
+@pytest.mark.parametrize("make", [FeatureScaler, PiecewiseLinear])
+def test_what_is_set_from_the_features_stands_behind_the_input(make):
+    def build(meta, trainable=True):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        hidden = keras.layers.Dense(X.shape[1], activation="tanh")(inputs)
+        found = make(name="late", trainable=trainable)(hidden)
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(found))
+
+    clf = KerasMultiLabelClassifier(build, epochs=1)
+    with pytest.raises(ValueError, match=r"right behind the network's input.*'late' stands behind"):
+        clf.fit(X, Y)
+    assert not clf.set_params(trainable=False).fit(X, Y).model_.get_layer("late").is_set
+
+    def build_nested(meta):
+        inner = keras.Sequential([keras.Input(meta["X_shape_"][1:]), make(name="early")])
+        inputs = keras.Input(meta["X_shape_"][1:])
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(inner(inputs)))
+
+    nested = KerasMultiLabelClassifier(build_nested, epochs=1).fit(X, Y).model_
+    assert next(layer for layer in nested._flatten_layers() if layer.name == "early").is_set
+
+
+@pytest.mark.parametrize("make", [FeatureScaler, PiecewiseLinear])
+def test_sparse_rows_may_be_made_dense_for_a_network_of_the_users(make):
     def build(meta):
         inputs = keras.Input(meta["X_shape_"][1:])
-        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(PiecewiseLinear(3)(inputs)))
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(make()(inputs)))
 
     one, other = (
         KerasMultiLabelClassifier(build, epochs=2, random_state=0).fit(rows, Y)

@@ -426,7 +426,7 @@ def test_sparse_features_get_the_geometric_mean_of_their_sizes(kind, dtype, weig
     if weight is not None:
         weight = rng.random((40, 3))[:, slice(None) if weight == "entries" else 0]
 
-    shift, scale = feature_statistics(make_rows(X_csr, weight=weight))
+    shift, scale = feature_statistics(make_rows(X_csr, weight=weight), shift=False)
 
     assert not shift.any()
     weights = np.ones(40) if weight is None else weight.reshape(40, -1).mean(axis=1)
@@ -440,13 +440,13 @@ def test_sparse_features_get_the_geometric_mean_of_their_sizes(kind, dtype, weig
 def test_the_lowest_int8_has_a_size():
     X = sparse.csr_array(np.array([[-128], [2]], dtype=np.int8))
 
-    assert feature_statistics(make_rows(X))[1] == pytest.approx([16])
+    assert feature_statistics(make_rows(X), shift=False)[1] == pytest.approx([16])
 
 
 def test_stored_zeros_and_rows_of_weight_zero_have_no_size():
     X = sparse.csr_array(([0.0, 3.0, 1e30], [0, 0, 0], [0, 1, 2, 3]), shape=(3, 1))
 
-    scale = feature_statistics(make_rows(X, weight=np.array([1.0, 2.0, 0.0])))[1]
+    scale = feature_statistics(make_rows(X, weight=np.array([1.0, 2.0, 0.0])), shift=False)[1]
 
     assert scale == pytest.approx([3])
 
@@ -454,7 +454,17 @@ def test_stored_zeros_and_rows_of_weight_zero_have_no_size():
 def test_sparse_statistics_are_of_the_rows_of_the_view(small_blocks):
     X = sparse.csr_array(np.diag([1.0, 5.0, 7.0]))
 
-    assert feature_statistics(make_rows(X, index=[0, 2]))[1] == pytest.approx([1, 1, 7])
+    scale = feature_statistics(make_rows(X, index=[0, 2]), shift=False)[1]
+
+    assert scale == pytest.approx([1, 1, 7])
+
+
+def test_sparse_features_that_are_shifted_have_the_statistics_of_dense_ones(small_blocks):
+    X, _, weight = random_data()
+
+    for weights in (None, weight):
+        of_sparse = feature_statistics(make_rows(sparse.csr_array(X), weight=weights))
+        np.testing.assert_array_equal(of_sparse, feature_statistics(make_rows(X, weight=weights)))
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
@@ -465,7 +475,8 @@ def test_statistics_leave_the_features_alone(make, small_blocks):
     if not sparse.issparse(X):
         X.flags.writeable = False
 
-    feature_statistics(make_rows(X))
+    for shift in (True, False):
+        feature_statistics(make_rows(X), shift=shift)
 
     np.testing.assert_array_equal(numbers, before)
 
