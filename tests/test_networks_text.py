@@ -595,6 +595,19 @@ def test_rows_of_no_weight_teach_no_words():
     )
 
 
+def test_words_are_counted_in_rows_whatever_their_weights():
+    """What is learnt of words would depend on the unit of the weights otherwise."""
+    weight = np.random.default_rng(0).integers(1, 9, len(TEXTS))
+    params = {"model__max_tokens": 12, "model__min_count": 8, "epochs": 1}
+    plain, weighted = (
+        classifier(**params).fit(TEXTS, Y, sample_weight=given) for given in (None, weight)
+    )
+    one, two = (clf.model_.get_layer("encoder").vocabulary for clf in (plain, weighted))
+    assert one == two
+    idfs = [clf.model_.get_layer("network").get_layer("vectors").idf for clf in (plain, weighted)]
+    assert np.array_equal(*idfs)
+
+
 def test_missing_labels_weights_and_losses():
     missing = np.where(np.random.default_rng(0).random(Y.shape) < 0.2, np.nan, Y)
     clf = classifier(loss="asymmetric", class_weight="balanced", decision_rule="example_f")

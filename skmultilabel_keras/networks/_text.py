@@ -117,9 +117,11 @@ def text(
     """Network for texts: vectors of words, what is made of those of a text, dense layers.
 
     ``X`` is a list, 1-D array or Series of strings. The vocabulary is that of the training rows
-    (those with a weight above zero, and those set aside by ``validation_split``). A word is a run
-    of letters, digits and marks, in lower case. A text without words, an empty one say, is as good
-    as no information: it gets the same prediction as any other such text.
+    (those with a weight above zero, and those set aside by ``validation_split``). Its counts and
+    inverse document frequencies take each of them once, whatever the weight: they are numbers of
+    texts, which weights without a unit cannot give. A word is a run of letters, digits and marks,
+    in lower case. A text without words, an empty one say, is as good as no information: it gets the
+    same prediction as any other such text.
 
     Parameters
     ----------
