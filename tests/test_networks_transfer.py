@@ -222,6 +222,21 @@ def test_the_last_layers_are_trained(backbone, n_layers, n_weights):
     assert backbone.trainable_variables
 
 
+@pytest.mark.parametrize(("n_layers", "n_weights"), [(0, 0), (1, 2), (3, 5), (-1, 5)])
+def test_a_frozen_backbone_is_trained_as_asked(n_layers, n_weights):
+    """What was frozen elsewhere is a matter of another training, and stays so in the original."""
+    frozen = build_backbone()
+    frozen.trainable = False
+    model = transfer(
+        {**META, "X_shape_": (5, 8, 8, 3)},
+        backbone=frozen,
+        preprocessing="tf",
+        trainable_layers=n_layers,
+    )
+    assert len(model.get_layer("backbone").trainable_variables) == n_weights
+    assert not frozen.trainable_variables
+
+
 # Frozen features.
 
 HEADS = {
