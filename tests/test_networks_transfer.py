@@ -402,6 +402,29 @@ def test_the_backbone_learns_at_its_rate(make, backbone, optimizer, engine):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def nested(network, rate):
+    """Return a model of two numbers that has a network in inference mode inside."""
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, InferenceMode(network, rate=rate)(inputs))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("inner_rate", [None, 1.0])
+def test_a_network_learns_at_its_rate_wherever_it_is(depth, inner_rate):
+    """One that is inside another at the rate of the outer one."""
+    backbone = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    network = nested(backbone if inner_rate is None else nested(backbone, inner_rate), 0.0)
+    for _ in range(depth - 1):
+        network = keras.Sequential([network])
+    inputs = keras.Input((2,))
+    model = FineTuned(inputs, keras.layers.Dense(1)(network(inputs)))
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
+    moved = [not np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True)]
+    assert moved == [False, False, True, True]
+
+
 @pytest.mark.thorough
 def test_fine_tuning_of_many_steps_is_the_same_on_each_way(make):
     params = {"model__trainable_layers": 2, "validation_split": 0.2}
