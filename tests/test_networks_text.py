@@ -254,6 +254,43 @@ def test_places_behind_the_end_of_a_text_do_not_matter(pooling):
     assert np.allclose(short(tf.constant(some)), long(tf.constant(some)), atol=1e-6)
 
 
+def test_rows_of_any_length_go_as_far_as_the_texts(monkeypatch):
+    """Rounded up, and in one width for all texts, whichever come first."""
+    monkeypatch.setattr("skmultilabel_keras.networks._text_layers._TEXTS_AT_ONCE", 2)
+    documents = ["a b", "", "c", "a c " * 150, "b", "b " * 5000, "a"]
+    fixed, open_ = (
+        TextEncoder(["a", "b", "a c"], max_length=3000, ngrams=2, fixed_length=fixed_length)
+        for fixed_length in (True, False)
+    )
+    assert (fixed.row_length, open_.row_length) == (5999, None)
+    for n_texts, width in ((0, 256), (3, 256), (4, 512), (7, 4096)):
+        full, cut = (encoder.prepare(documents[:n_texts]) for encoder in (fixed, open_))
+        assert cut.shape == (n_texts, width)
+        assert np.array_equal(cut, full[:, :width])
+        assert not full[:, width:].any()
+    assert open_(tf.constant(documents[:3])).shape == (3, 2)
+    short = TextEncoder(["a"], max_length=3, fixed_length=False)
+    assert short.prepare(documents).shape == (7, 3)
+
+
+@pytest.mark.parametrize("pooling", ["tfidf", "average"])
+def test_how_many_words_may_count_costs_nothing_where_texts_are_short(pooling):
+    """Nor does it change a number; texts of another length meet the same weights."""
+    some, many = (
+        classifier(model__max_length=length, model__pooling=pooling).fit(
+            TEXTS, Y, validation_data=(["a cat " * 400], Y[:1])
+        )
+        for length in (800, 10**7)
+    )
+    mixed = [*TEXTS[:5], "a cat " * 400]
+    logits = many.decision_function(mixed)
+    assert np.array_equal(logits, some.decision_function(mixed))
+    assert np.array_equal(many.decision_function(TEXTS[:5]), logits[:5])
+    assert many.history_ == some.history_
+    again = pickle.loads(pickle.dumps(many))
+    assert np.array_equal(again.decision_function(mixed), logits)
+
+
 # Parameters of the network
 
 

@@ -79,7 +79,13 @@ def sort_vocabulary(vocabulary: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def encode_texts(
-    texts: Any, hashes: np.ndarray, numbers: np.ndarray, *, max_length: int, n_grams: int
+    texts: Any,
+    hashes: np.ndarray,
+    numbers: np.ndarray,
+    *,
+    max_length: int,
+    n_grams: int,
+    width: int | None,
 ) -> Any:
     """Return the numbers of the words of each text, then those of its known n-grams.
 
@@ -93,10 +99,12 @@ def encode_texts(
         Words of a text that count.
     n_grams : int
         Longest sequence of neighbouring words that may be in the vocabulary.
+    width : int or None
+        Numbers of a text, :func:`row_length` at most; None for those of the longest one.
 
     Returns
     -------
-    int32 tensor of shape (n, row_length(max_length, n_grams))
+    int32 tensor of shape (n, width)
         0 behind the end of a text, 1 for an unknown word; unknown n-grams are left out.
     """
     words = split_words(texts, max_length)
@@ -104,8 +112,7 @@ def encode_texts(
     for n in range(2, n_grams + 1):
         found = _search(join_neighbours(words, n), hashes, numbers, missing=PADDING)
         encoded.append(tf.ragged.boolean_mask(found, found > PADDING))
-    shape = (None, row_length(max_length, n_grams))
-    return tf.concat(encoded, axis=1).to_tensor(default_value=PADDING, shape=shape)
+    return tf.concat(encoded, axis=1).to_tensor(default_value=PADDING, shape=(None, width))
 
 
 def row_length(max_length: int, n_grams: int) -> int:

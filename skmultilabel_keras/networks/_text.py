@@ -141,7 +141,7 @@ def text(
         Occurrences that a word or n-gram needs.
     max_length : int, default=256
         Words of a text that count: the first ones. Attention and convolutions take time and
-        memory for each, also in shorter texts.
+        memory for each, also in shorter texts; for the others what counts is the longest text.
     ngrams : int, default=1
         Longest sequence of neighbouring words that has a vector. 1 for convolutions, which look at
         neighbours themselves.
@@ -198,14 +198,20 @@ def text(
     check_flags(trainable_vectors=trainable_vectors)
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     _check_pooling(pooling, ngrams, kernel_sizes)
+    sums_words = pooling in ("average", "tfidf")
     encoder = TextEncoder.learn(
-        meta, max_tokens=max_tokens, min_count=min_count, max_length=max_length, ngrams=ngrams
+        meta,
+        max_tokens=max_tokens,
+        min_count=min_count,
+        max_length=max_length,
+        ngrams=ngrams,
+        fixed_length=not sums_words,
     )
     words = keras.Input((encoder.row_length,), dtype="int32", name="words")
     table = WordVectors(
         encoder.table_length,
         embedding_dim,
-        pooling=pooling if pooling in ("average", "tfidf") else None,
+        pooling=pooling if sums_words else None,
         trainable=trainable_vectors,
         name="vectors",
     )

@@ -29,6 +29,10 @@ from skmultilabel_keras._tensorflow.words import (
 # Texts whose words are in memory at once.
 _TEXTS_AT_ONCE = 4096
 
+# Numbers of a text below which rows are not cut: compiled functions serve rows of one width, and
+# powers of two from here on are few.
+_LEAST_WIDTH = 256
+
 # What takes the place of scores that do not count; float16 can hold it.
 _VERY_SMALL = -3e4
 
@@ -53,6 +57,10 @@ class TextEncoder(keras.layers.Layer):
         are those of its words, then those of its pairs that are known, and so on.
     max_tokens : int, default=None
         Numbers that there are at most; None for as many as there are words.
+    fixed_length : bool, default=True
+        Whether rows are as long as a text can be. If not, they go no further than the longest text
+        that is there, some more zeros aside, which takes less time and memory. The network behind
+        then has to take rows of any length, and must not see how many zeros are at their ends.
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
 
@@ -70,6 +78,7 @@ class TextEncoder(keras.layers.Layer):
         max_length: int = 256,
         ngrams: int = 1,
         max_tokens: int | None = None,
+        fixed_length: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,6 +86,7 @@ class TextEncoder(keras.layers.Layer):
         self.max_length = int(max_length)
         self.ngrams = int(ngrams)
         self.max_tokens = max_tokens
+        self.fixed_length = bool(fixed_length)
         self._hashes, self._numbers = sort_vocabulary(self.vocabulary)
         self._frequencies: np.ndarray | None = None
         self.built = True
@@ -90,6 +100,7 @@ class TextEncoder(keras.layers.Layer):
         min_count: int = 1,
         max_length: int = 256,
         ngrams: int = 1,
+        fixed_length: bool = True,
     ) -> TextEncoder:
         """Return an encoder with the vocabulary of the training texts.
 
@@ -104,6 +115,8 @@ class TextEncoder(keras.layers.Layer):
         min_count : int, default=1
             Occurrences that a word needs.
         max_length, ngrams : int
+            As in the constructor.
+        fixed_length : bool
             As in the constructor.
 
         Raises
@@ -123,7 +136,12 @@ class TextEncoder(keras.layers.Layer):
             kept = _most_frequent(counts, max_tokens - N_RESERVED, min_count)
             vocabulary = [word.decode() for word in counts.words[kept]]
         encoder = cls(
-            vocabulary, max_length=max_length, ngrams=ngrams, max_tokens=max_tokens, name="encoder"
+            vocabulary,
+            max_length=max_length,
+            ngrams=ngrams,
+            max_tokens=max_tokens,
+            fixed_length=fixed_length,
+            name="encoder",
         )
         if meta.get("vocabulary_") is None:
             encoder._frequencies = (1 + counts.texts[kept]) / (1 + len(meta["documents_"]))
@@ -143,9 +161,9 @@ class TextEncoder(keras.layers.Layer):
         return values
 
     @property
-    def row_length(self) -> int:
-        """Numbers of a text."""
-        return row_length(self.max_length, self.ngrams)
+    def row_length(self) -> int | None:
+        """Numbers of a text, None where they are not fixed: the length of a network's input."""
+        return row_length(self.max_length, self.ngrams) if self.fixed_length else None
 
     @property
     def table_length(self) -> int:
@@ -159,12 +177,25 @@ class TextEncoder(keras.layers.Layer):
         return needed if self.max_tokens is None else min(rounded, self.max_tokens)
 
     def prepare(self, X: Sequence[str]) -> np.ndarray:
-        """Return the numbers of texts, int32 of shape (n_samples, row_length)."""
-        rows = np.zeros((len(X), self.row_length), dtype=np.int32)
+        """Return the numbers of texts, int32 of shape (n_samples, row_length).
+
+        Where ``row_length`` is None, rows have the length of the longest text, rounded up.
+        """
+        rows = np.zeros((len(X), self._width(0)), dtype=np.int32)
         for start in range(0, len(X), _TEXTS_AT_ONCE):
-            block = slice(start, start + _TEXTS_AT_ONCE)
-            rows[block] = self.call(X[block])
+            block = self.call(X[start : start + _TEXTS_AT_ONCE])
+            n_rows, width = block.shape
+            if width > rows.shape[1]:
+                rows = np.pad(rows, [(0, 0), (0, self._width(width) - rows.shape[1])])
+            rows[start : start + n_rows, :width] = block
         return rows
+
+    def _width(self, longest: int) -> int:
+        """Return the length of rows that hold so many numbers, one of few lengths."""
+        most = row_length(self.max_length, self.ngrams)
+        if self.fixed_length:
+            return most
+        return min(most, max(_LEAST_WIDTH, 2 ** (longest - 1).bit_length()))
 
     def call(self, inputs: Any) -> Any:
         """Return the numbers of a batch of texts."""
@@ -174,6 +205,7 @@ class TextEncoder(keras.layers.Layer):
             self._numbers,
             max_length=self.max_length,
             n_grams=self.ngrams,
+            width=self.row_length,
         )
 
     def compute_output_spec(self, inputs: Any) -> Any:
@@ -182,7 +214,7 @@ class TextEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        names = ("max_length", "ngrams", "max_tokens")
+        names = ("max_length", "ngrams", "max_tokens", "fixed_length")
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), "vocabulary": list(self.vocabulary), **own}
 
