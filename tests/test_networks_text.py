@@ -97,7 +97,8 @@ documents = st.lists(
 @settings(max_examples=60)
 def test_numbers_of_words_are_those_of_brute_force(documents, max_length, ngrams):
     words = [cut_up(document)[:max_length] for document in documents]
-    vocabulary = sorted({" ".join(row[:n]) for row in words for n in (1, 2, 3) if len(row) >= n})
+    lengths = range(1, ngrams + 1)
+    vocabulary = sorted({" ".join(row[:n]) for row in words for n in lengths if len(row) >= n})
     numbers = {word: number for number, word in enumerate(vocabulary, start=2)}
     encoder = TextEncoder(vocabulary, max_length=max_length, ngrams=ngrams)
 
@@ -139,6 +140,37 @@ def test_tables_are_of_few_sizes(n_words, max_tokens, length):
 def test_words_beyond_the_length_do_not_count():
     encoder = TextEncoder(["a", "b"], max_length=2)
     assert encoder.prepare(["a b a a", "a"]).tolist() == [[2, 3], [2, 0]]
+
+
+LEARN = functools.partial(TextEncoder.learn, {"documents_": ["a b c d"]})
+BAD_ARGUMENTS = [
+    (TextEncoder, ([*"abcd"],), {"max_tokens": 5}, "at most 3 words for max_tokens=5, .* got 4"),
+    (TextEncoder, (["a"],), {"max_tokens": 2}, "max_tokens must be an integer of at least 3"),
+    (TextEncoder, (["a"],), {"max_length": 0}, "^max_length must be an integer of at least 1"),
+    (TextEncoder, (["a"],), {"ngrams": 1.5}, "^ngrams must be an integer of at least 1; got 1.5"),
+    (TextEncoder, ("cat",), {}, "vocabulary must be a sequence of strings; got 'cat'"),
+    (TextEncoder, (["a", 1],), {}, "vocabulary must be a sequence of strings"),
+    (LEARN, (), {"max_tokens": 1}, "^max_tokens must be an integer of at least 3; got 1"),
+    (LEARN, (), {"min_count": 0}, "^min_count must be an integer of at least 1; got 0"),
+    (WordVectors, (4, 2), {"pooling": "tf-idf"}, "^pooling must be one of None, .* got 'tf-idf'"),
+    (WordVectors, (0, 2), {}, "^n_words must be an integer of at least 1; got 0"),
+    (WordVectors, (4, "2"), {}, "^dim must be an integer of at least 1; got '2'"),
+    (AttentionPooling, (0,), {}, "^units must be an integer of at least 1; got 0"),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "options", "message"), BAD_ARGUMENTS)
+def test_bad_arguments_of_layers(make, arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "word", ["Cat", "", " ", "the cat sat", "the  cat", "cat's", "ÄÖ", "a\x00"]
+)
+def test_a_vocabulary_has_words_that_texts_can_have(word):
+    with pytest.raises(ValueError, match="vocabulary must hold words as TextEncoder cuts them"):
+        TextEncoder(["cat", word], ngrams=2)
 
 
 # Layers
@@ -187,7 +219,7 @@ def test_weighted_sums_are_those_of_scikit_learn():
     some = [*TEXTS, "", "xyz", "a cat xyz a cat a"]
     expected = vectorizer.transform(some) @ table.get_weights()[0][2 : 2 + len(encoder.vocabulary)]
     assert np.allclose(table(encoder.prepare(some)), expected, atol=1e-5)
-    assert TextEncoder(encoder.vocabulary).idf is None
+    assert TextEncoder(encoder.vocabulary, ngrams=2).idf is None
 
 
 @pytest.mark.parametrize("pooling", [None, "average", "tfidf"])

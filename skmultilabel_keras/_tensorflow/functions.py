@@ -45,7 +45,7 @@ class NetworkFunctions:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.input_dtype = input_dtype(model)
-        # By whether rows come sparse, and their shape, which may differ where the network's is open.
+        # By whether rows come sparse, and their shape, which a network may leave open.
         self._predict: dict[tuple[Any, ...], Callable[[Any], Any]] = {}
 
     @functools.cached_property

@@ -57,6 +57,14 @@ def hash_words(words: Any) -> Any:
     return tf.strings.to_hash_bucket_fast(words, _LARGEST)
 
 
+def find_no_words(vocabulary: Sequence[str], n_grams: int) -> list[str]:
+    """Return the strings among these that are no word or n-gram of any text."""
+    words = split_words(tf.constant(vocabulary, tf.string, shape=(len(vocabulary),)), n_grams + 1)
+    cut_up = tf.strings.reduce_join(words, axis=-1, separator=" ").numpy()
+    found = zip(vocabulary, cut_up, words.row_lengths().numpy(), strict=True)
+    return [word for word, cut, n in found if cut.decode() != word or not 1 <= n <= n_grams]
+
+
 def sort_vocabulary(vocabulary: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return what :func:`encode_texts` searches in.
 

@@ -191,8 +191,8 @@ def text(
     >>> network.output_shape, network.get_layer("encoder").vocabulary
     ((None, 3), ('a', 'cat', 'dog'))
     """
-    counts = {"max_length": max_length, "embedding_dim": embedding_dim, "filters": filters}
-    check_counts(**counts, min_count=min_count, ngrams=ngrams)
+    check_counts(max_length=max_length, min_count=min_count, ngrams=ngrams)
+    check_counts(embedding_dim=embedding_dim, filters=filters)
     check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1)
     check_sizes("kernel_sizes", kernel_sizes)
     check_flags(trainable_vectors=trainable_vectors)

@@ -20,11 +20,13 @@ from skmultilabel_keras._tensorflow.words import (
     Counts,
     count_words,
     encode_texts,
+    find_no_words,
     mean_vectors,
     row_length,
     sort_vocabulary,
     tfidf_vectors,
 )
+from skmultilabel_keras.networks._checks import check_choice, check_counts
 
 # Texts whose words are in memory at once.
 _TEXTS_AT_ONCE = 4096
@@ -32,6 +34,9 @@ _TEXTS_AT_ONCE = 4096
 # Numbers of a text below which rows are not cut: compiled functions serve rows of one width, and
 # powers of two from here on are few.
 _LEAST_WIDTH = 256
+
+# Ways to make one vector of those of a text, None for neither.
+_SUMS = (None, "average", "tfidf")
 
 # What takes the place of scores that do not count; float16 can hold it.
 _VERY_SMALL = -3e4
@@ -56,13 +61,20 @@ class TextEncoder(keras.layers.Layer):
         Longest sequence of neighbouring words that may be in the vocabulary. The numbers of a text
         are those of its words, then those of its pairs that are known, and so on.
     max_tokens : int, default=None
-        Numbers that there are at most; None for as many as there are words.
+        Numbers that there are at most, the two that stand for no word included; None for as many as
+        there are words.
     fixed_length : bool, default=True
         Whether rows are as long as a text can be. If not, they go no further than the longest text
         that is there, some more zeros aside, which takes less time and memory. The network behind
         then has to take rows of any length, and must not see how many zeros are at their ends.
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
+
+    Raises
+    ------
+    ValueError
+        For a parameter out of range, a vocabulary that is longer than ``max_tokens`` allows, or
+        words in it that no text can have: in upper case, say.
 
     Examples
     --------
@@ -81,6 +93,8 @@ class TextEncoder(keras.layers.Layer):
         fixed_length: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_counts(max_length=max_length, ngrams=ngrams, prefix="")
+        _check_vocabulary(vocabulary, ngrams, max_tokens)
         super().__init__(**kwargs)
         self.vocabulary = tuple(vocabulary)
         self.max_length = int(max_length)
@@ -122,7 +136,7 @@ class TextEncoder(keras.layers.Layer):
         Raises
         ------
         ValueError
-            If no word occurs as often.
+            If no word occurs as often, or for a parameter out of range.
 
         Examples
         --------
@@ -130,6 +144,8 @@ class TextEncoder(keras.layers.Layer):
         >>> TextEncoder.learn(meta, max_tokens=4).vocabulary
         ('a', 'cat')
         """
+        check_counts(max_length=max_length, ngrams=ngrams, min_count=min_count, prefix="")
+        check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1, prefix="")
         vocabulary = meta.get("vocabulary_")
         if vocabulary is None:
             counts = _count_all(meta["documents_"], max_length, ngrams)
@@ -236,6 +252,11 @@ class WordVectors(keras.layers.Layer):
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
 
+    Raises
+    ------
+    ValueError
+        For numbers that are no integers of at least 1, and another pooling.
+
     Attributes
     ----------
     idf : keras.Variable of shape (n_words,)
@@ -260,6 +281,8 @@ class WordVectors(keras.layers.Layer):
     def __init__(
         self, n_words: int, dim: int, *, pooling: str | None = None, **kwargs: Any
     ) -> None:
+        check_counts(n_words=n_words, dim=dim, prefix="")
+        check_choice("pooling", pooling, _SUMS, prefix="")
         super().__init__(**kwargs)
         self.n_words = int(n_words)
         self.dim = int(dim)
@@ -327,6 +350,7 @@ class AttentionPooling(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
+        check_counts(units=units, prefix="")
         super().__init__(**kwargs)
         self.units = int(units)
 
@@ -380,6 +404,26 @@ class MaxOverText(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the shape of the maxima."""
         return (input_shape[0][0], input_shape[0][-1])
+
+
+def _check_vocabulary(vocabulary: Sequence[str], ngrams: int, max_tokens: int | None) -> None:
+    """Raise unless these are words as texts are cut up, no more than there are numbers for."""
+    if max_tokens is not None:
+        check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1, prefix="")
+        if len(vocabulary) > max_tokens - N_RESERVED:
+            raise ValueError(
+                f"vocabulary must hold at most {max_tokens - N_RESERVED} words for "
+                f"max_tokens={max_tokens}, two of which stand for no word; got {len(vocabulary)}."
+            )
+    if isinstance(vocabulary, str) or not all(isinstance(word, str) for word in vocabulary):
+        raise ValueError(f"vocabulary must be a sequence of strings; got {vocabulary!r}.")
+    strange = find_no_words(vocabulary, ngrams)
+    if strange:
+        raise ValueError(
+            "vocabulary must hold words as TextEncoder cuts them out of texts: letters, digits and "
+            f"marks in lower case, or sequences of at most ngrams={ngrams} of them with a space "
+            f"between; got {strange[0]!r}."
+        )
 
 
 def _count_all(documents: Sequence[str], max_length: int, ngrams: int) -> Counts:
