@@ -194,6 +194,19 @@ def test_small_numbers_stay_and_large_ones_reach_the_limit():
     np.testing.assert_allclose(got, [[1e-3, -1e-3, 2, -2]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.float64, bool])
+def test_numbers_of_any_kind_are_clipped(dtype):
+    rows = np.array([[0, 1, 200], [7, 90, 5]]).astype(dtype)
+    layer = SmoothClip(2.0)
+    expected = layer(rows.astype(np.float32))
+    assert keras.backend.standardize_dtype(layer(rows).dtype) == "float32"
+    np.testing.assert_array_equal(layer(rows), expected)
+    got = layer(tf.sparse.from_dense(rows.astype(np.int32)))
+    np.testing.assert_array_equal(
+        tf.sparse.to_dense(got), layer(rows.astype(np.int32).astype(np.float32))
+    )
+
+
 @pytest.mark.parametrize("limit", [0, -1.0, np.inf, np.nan, "3", None, True])
 def test_bad_limits(limit):
     with pytest.raises(ValueError, match="limit must be a finite number above 0; got"):

@@ -97,7 +97,8 @@ documents = st.lists(
 @settings(max_examples=60)
 def test_numbers_of_words_are_those_of_brute_force(documents, max_length, ngrams):
     words = [cut_up(document)[:max_length] for document in documents]
-    vocabulary = sorted({" ".join(row[:n]) for row in words for n in (1, 2, 3) if len(row) >= n})
+    lengths = range(1, ngrams + 1)
+    vocabulary = sorted({" ".join(row[:n]) for row in words for n in lengths if len(row) >= n})
     numbers = {word: number for number, word in enumerate(vocabulary, start=2)}
     encoder = TextEncoder(vocabulary, max_length=max_length, ngrams=ngrams)
 
@@ -139,6 +140,37 @@ def test_tables_are_of_few_sizes(n_words, max_tokens, length):
 def test_words_beyond_the_length_do_not_count():
     encoder = TextEncoder(["a", "b"], max_length=2)
     assert encoder.prepare(["a b a a", "a"]).tolist() == [[2, 3], [2, 0]]
+
+
+LEARN = functools.partial(TextEncoder.learn, {"documents_": ["a b c d"]})
+BAD_ARGUMENTS = [
+    (TextEncoder, ([*"abcd"],), {"max_tokens": 5}, "at most 3 words for max_tokens=5, .* got 4"),
+    (TextEncoder, (["a"],), {"max_tokens": 2}, "max_tokens must be an integer of at least 3"),
+    (TextEncoder, (["a"],), {"max_length": 0}, "^max_length must be an integer of at least 1"),
+    (TextEncoder, (["a"],), {"ngrams": 1.5}, "^ngrams must be an integer of at least 1; got 1.5"),
+    (TextEncoder, ("cat",), {}, "vocabulary must be a sequence of strings; got 'cat'"),
+    (TextEncoder, (["a", 1],), {}, "vocabulary must be a sequence of strings"),
+    (LEARN, (), {"max_tokens": 1}, "^max_tokens must be an integer of at least 3; got 1"),
+    (LEARN, (), {"min_count": 0}, "^min_count must be an integer of at least 1; got 0"),
+    (WordVectors, (4, 2), {"pooling": "tf-idf"}, "^pooling must be one of None, .* got 'tf-idf'"),
+    (WordVectors, (0, 2), {}, "^n_words must be an integer of at least 1; got 0"),
+    (WordVectors, (4, "2"), {}, "^dim must be an integer of at least 1; got '2'"),
+    (AttentionPooling, (0,), {}, "^units must be an integer of at least 1; got 0"),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "options", "message"), BAD_ARGUMENTS)
+def test_bad_arguments_of_layers(make, arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "word", ["Cat", "", " ", "the cat sat", "the  cat", "cat's", "ÄÖ", "a\x00"]
+)
+def test_a_vocabulary_has_words_that_texts_can_have(word):
+    with pytest.raises(ValueError, match="vocabulary must hold words as TextEncoder cuts them"):
+        TextEncoder(["cat", word], ngrams=2)
 
 
 # Layers
@@ -187,7 +219,7 @@ def test_weighted_sums_are_those_of_scikit_learn():
     some = [*TEXTS, "", "xyz", "a cat xyz a cat a"]
     expected = vectorizer.transform(some) @ table.get_weights()[0][2 : 2 + len(encoder.vocabulary)]
     assert np.allclose(table(encoder.prepare(some)), expected, atol=1e-5)
-    assert TextEncoder(encoder.vocabulary).idf is None
+    assert TextEncoder(encoder.vocabulary, ngrams=2).idf is None
 
 
 @pytest.mark.parametrize("pooling", [None, "average", "tfidf"])
@@ -252,6 +284,43 @@ def test_places_behind_the_end_of_a_text_do_not_matter(pooling):
     long.set_weights(short.get_weights())
     some = np.array(["", "cat", *TEXTS[:9], "xyz cat xyz"], dtype=object)
     assert np.allclose(short(tf.constant(some)), long(tf.constant(some)), atol=1e-6)
+
+
+def test_rows_of_any_length_go_as_far_as_the_texts(monkeypatch):
+    """Rounded up, and in one width for all texts, whichever come first."""
+    monkeypatch.setattr("skmultilabel_keras.networks._text_layers._TEXTS_AT_ONCE", 2)
+    documents = ["a b", "", "c", "a c " * 150, "b", "b " * 5000, "a"]
+    fixed, open_ = (
+        TextEncoder(["a", "b", "a c"], max_length=3000, ngrams=2, fixed_length=fixed_length)
+        for fixed_length in (True, False)
+    )
+    assert (fixed.row_length, open_.row_length) == (5999, None)
+    for n_texts, width in ((0, 256), (3, 256), (4, 512), (7, 4096)):
+        full, cut = (encoder.prepare(documents[:n_texts]) for encoder in (fixed, open_))
+        assert cut.shape == (n_texts, width)
+        assert np.array_equal(cut, full[:, :width])
+        assert not full[:, width:].any()
+    assert open_(tf.constant(documents[:3])).shape == (3, 2)
+    short = TextEncoder(["a"], max_length=3, fixed_length=False)
+    assert short.prepare(documents).shape == (7, 3)
+
+
+@pytest.mark.parametrize("pooling", ["tfidf", "average"])
+def test_how_many_words_may_count_costs_nothing_where_texts_are_short(pooling):
+    """Nor does it change a number; texts of another length meet the same weights."""
+    some, many = (
+        classifier(model__max_length=length, model__pooling=pooling).fit(
+            TEXTS, Y, validation_data=(["a cat " * 400], Y[:1])
+        )
+        for length in (800, 10**7)
+    )
+    mixed = [*TEXTS[:5], "a cat " * 400]
+    logits = many.decision_function(mixed)
+    assert np.array_equal(logits, some.decision_function(mixed))
+    assert np.array_equal(many.decision_function(TEXTS[:5]), logits[:5])
+    assert many.history_ == some.history_
+    again = pickle.loads(pickle.dumps(many))
+    assert np.array_equal(again.decision_function(mixed), logits)
 
 
 # Parameters of the network
@@ -593,6 +662,19 @@ def test_rows_of_no_weight_teach_no_words():
     assert left_out.model_.get_layer("encoder").vocabulary == (
         clf.model_.get_layer("encoder").vocabulary
     )
+
+
+def test_words_are_counted_in_rows_whatever_their_weights():
+    """What is learnt of words would depend on the unit of the weights otherwise."""
+    weight = np.random.default_rng(0).integers(1, 9, len(TEXTS))
+    params = {"model__max_tokens": 12, "model__min_count": 8, "epochs": 1}
+    plain, weighted = (
+        classifier(**params).fit(TEXTS, Y, sample_weight=given) for given in (None, weight)
+    )
+    one, two = (clf.model_.get_layer("encoder").vocabulary for clf in (plain, weighted))
+    assert one == two
+    idfs = [clf.model_.get_layer("network").get_layer("vectors").idf for clf in (plain, weighted)]
+    assert np.array_equal(*idfs)
 
 
 def test_missing_labels_weights_and_losses():

@@ -222,6 +222,21 @@ def test_the_last_layers_are_trained(backbone, n_layers, n_weights):
     assert backbone.trainable_variables
 
 
+@pytest.mark.parametrize(("n_layers", "n_weights"), [(0, 0), (1, 2), (3, 5), (-1, 5)])
+def test_a_frozen_backbone_is_trained_as_asked(n_layers, n_weights):
+    """What was frozen elsewhere is a matter of another training, and stays so in the original."""
+    frozen = build_backbone()
+    frozen.trainable = False
+    model = transfer(
+        {**META, "X_shape_": (5, 8, 8, 3)},
+        backbone=frozen,
+        preprocessing="tf",
+        trainable_layers=n_layers,
+    )
+    assert len(model.get_layer("backbone").trainable_variables) == n_weights
+    assert not frozen.trainable_variables
+
+
 # Frozen features.
 
 HEADS = {
@@ -385,6 +400,29 @@ def test_the_backbone_learns_at_its_rate(make, backbone, optimizer, engine):
     full, part = (weights_of(moved[rate], "logits") for rate in (1, 0.25))
     for one, other in zip(full, part, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def nested(network, rate):
+    """Return a model of two numbers that has a network in inference mode inside."""
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, InferenceMode(network, rate=rate)(inputs))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("inner_rate", [None, 1.0])
+def test_a_network_learns_at_its_rate_wherever_it_is(depth, inner_rate):
+    """One that is inside another at the rate of the outer one."""
+    backbone = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    network = nested(backbone if inner_rate is None else nested(backbone, inner_rate), 0.0)
+    for _ in range(depth - 1):
+        network = keras.Sequential([network])
+    inputs = keras.Input((2,))
+    model = FineTuned(inputs, keras.layers.Dense(1)(network(inputs)))
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
+    moved = [not np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True)]
+    assert moved == [False, False, True, True]
 
 
 @pytest.mark.thorough

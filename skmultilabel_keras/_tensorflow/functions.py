@@ -45,7 +45,8 @@ class NetworkFunctions:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.input_dtype = input_dtype(model)
-        self._predict: dict[bool, Callable[[Any], Any]] = {}  # by whether rows come sparse
+        # By whether rows come sparse, and their shape, which a network may leave open.
+        self._predict: dict[tuple[Any, ...], Callable[[Any], Any]] = {}
 
     @functools.cached_property
     def forward(self) -> ForwardPass | None:
@@ -95,10 +96,10 @@ class NetworkFunctions:
             features = before.predict(x)
             forward = after.forward
             return after.predict(features) if forward is None else forward.outputs(features)
-        is_sparse = sparse.issparse(x)
-        if is_sparse not in self._predict:
-            self._predict[is_sparse] = self._make_predict(x)
-        return np.asarray(self._predict[is_sparse](_as_tensor(x)))
+        kind = (sparse.issparse(x), *x.shape[1:])
+        if kind not in self._predict:
+            self._predict[kind] = self._make_predict(x)
+        return np.asarray(self._predict[kind](_as_tensor(x)))
 
     def _make_predict(self, x: Any) -> Callable[[Any], Any]:
         model = self.model

@@ -57,6 +57,14 @@ def hash_words(words: Any) -> Any:
     return tf.strings.to_hash_bucket_fast(words, _LARGEST)
 
 
+def find_no_words(vocabulary: Sequence[str], n_grams: int) -> list[str]:
+    """Return the strings among these that are no word or n-gram of any text."""
+    words = split_words(tf.constant(vocabulary, tf.string, shape=(len(vocabulary),)), n_grams + 1)
+    cut_up = tf.strings.reduce_join(words, axis=-1, separator=" ").numpy()
+    found = zip(vocabulary, cut_up, words.row_lengths().numpy(), strict=True)
+    return [word for word, cut, n in found if cut.decode() != word or not 1 <= n <= n_grams]
+
+
 def sort_vocabulary(vocabulary: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return what :func:`encode_texts` searches in.
 
@@ -79,7 +87,13 @@ def sort_vocabulary(vocabulary: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def encode_texts(
-    texts: Any, hashes: np.ndarray, numbers: np.ndarray, *, max_length: int, n_grams: int
+    texts: Any,
+    hashes: np.ndarray,
+    numbers: np.ndarray,
+    *,
+    max_length: int,
+    n_grams: int,
+    width: int | None,
 ) -> Any:
     """Return the numbers of the words of each text, then those of its known n-grams.
 
@@ -93,10 +107,12 @@ def encode_texts(
         Words of a text that count.
     n_grams : int
         Longest sequence of neighbouring words that may be in the vocabulary.
+    width : int or None
+        Numbers of a text, :func:`row_length` at most; None for those of the longest one.
 
     Returns
     -------
-    int32 tensor of shape (n, row_length(max_length, n_grams))
+    int32 tensor of shape (n, width)
         0 behind the end of a text, 1 for an unknown word; unknown n-grams are left out.
     """
     words = split_words(texts, max_length)
@@ -104,8 +120,7 @@ def encode_texts(
     for n in range(2, n_grams + 1):
         found = _search(join_neighbours(words, n), hashes, numbers, missing=PADDING)
         encoded.append(tf.ragged.boolean_mask(found, found > PADDING))
-    shape = (None, row_length(max_length, n_grams))
-    return tf.concat(encoded, axis=1).to_tensor(default_value=PADDING, shape=shape)
+    return tf.concat(encoded, axis=1).to_tensor(default_value=PADDING, shape=(None, width))
 
 
 def row_length(max_length: int, n_grams: int) -> int:

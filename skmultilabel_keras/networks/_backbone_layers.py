@@ -204,7 +204,8 @@ class FineTuned(keras.Model):
     """A model in which networks inside :class:`InferenceMode` are trained at a rate of their own.
 
     After each step of the optimizer, their weights go back by a share of what they were moved: with
-    any optimizer and any schedule this is what a lower learning rate of theirs does.
+    any optimizer and any schedule this is what a lower learning rate of theirs does. Such a network
+    may be anywhere in the model; one inside another has the rate of the outer one.
 
     Examples
     --------
@@ -238,12 +239,11 @@ class FineTuned(keras.Model):
         ValueError
             For an optimizer with averages of the weights, which were taken before this.
         """
-        rates = {
-            id(variable): layer.rate
-            for layer in self.layers
-            if isinstance(layer, InferenceMode)
-            for variable in layer.trainable_variables
-        }
+        rates: dict[int, float] = {}
+        for layer in self._flatten_layers():
+            if isinstance(layer, InferenceMode):
+                for variable in layer.trainable_variables:
+                    rates.setdefault(id(variable), layer.rate)  # outer layers come first
         if getattr(self.optimizer, "use_ema", False):
             rate = min(rates.values(), default=1.0)
             raise ValueError(

@@ -55,18 +55,23 @@ def is_count(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and is_real(value) and int(value) >= 1
 
 
-def check_counts(*, at_least: int = 1, **values: Any) -> None:
-    """Raise unless all values are whole numbers of at least ``at_least``."""
+def check_counts(*, at_least: int = 1, prefix: str = "model__", **values: Any) -> None:
+    """Raise unless all values are whole numbers of at least ``at_least``.
+
+    ``prefix`` is what the names of a network's parameters have that a layer's do not.
+    """
     for name, value in values.items():
         if not is_count(value) or value < at_least:
             raise ValueError(
-                f"model__{name} must be an integer of at least {at_least}; got {value!r}."
+                f"{prefix}{name} must be an integer of at least {at_least}; got {value!r}."
             )
 
 
-def check_choice(name: str, value: Any, legal: Iterable[str | None]) -> None:
+def check_choice(
+    name: str, value: Any, legal: Iterable[str | None], *, prefix: str = "model__"
+) -> None:
     """Raise unless ``value`` is one of the legal names, or None where that is one of them."""
     if not (value is None or isinstance(value, str)) or value not in legal:
         raise ValueError(
-            f"model__{name} must be one of {', '.join(map(repr, legal))}; got {value!r}."
+            f"{prefix}{name} must be one of {', '.join(map(repr, legal))}; got {value!r}."
         )

@@ -383,8 +383,11 @@ class EnsembleModel(keras.Model):
     """A network that ends in :class:`MemberMean` and is trained on the mean of members' losses.
 
     Made and used as any ``keras.Model(inputs, outputs)``: compiled with any loss and metrics,
-    fitted, saved. Evaluation gives the loss of the mean probability, which is what is predicted;
-    for the cross-entropy it is at most the mean of the losses of the members, which training logs.
+    fitted, saved. In training it must be the outermost model: inside another one, its outputs would
+    be the logits of all members, which only its own way of computing the loss can take.
+
+    Evaluation gives the loss of the mean probability, which is what is predicted; for the
+    cross-entropy it is at most the mean of the losses of the members, which training logs.
 
     Examples
     --------

@@ -209,5 +209,6 @@ class SmoothClip(keras.layers.Layer):
         return {**super().get_config(), "limit": self.limit}
 
     def _clip(self, numbers: Any) -> Any:
+        numbers = ops.cast(numbers, self.compute_dtype)
         x = ops.clip(numbers / self.limit, -LARGE, LARGE)
         return self.limit * (x / ops.sqrt(1.0 + x * x))

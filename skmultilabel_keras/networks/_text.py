@@ -117,9 +117,11 @@ def text(
     """Network for texts: vectors of words, what is made of those of a text, dense layers.
 
     ``X`` is a list, 1-D array or Series of strings. The vocabulary is that of the training rows
-    (those with a weight above zero, and those set aside by ``validation_split``). A word is a run
-    of letters, digits and marks, in lower case. A text without words, an empty one say, is as good
-    as no information: it gets the same prediction as any other such text.
+    (those with a weight above zero, and those set aside by ``validation_split``). Its counts and
+    inverse document frequencies take each of them once, whatever the weight: they are numbers of
+    texts, which weights without a unit cannot give. A word is a run of letters, digits and marks,
+    in lower case. A text without words, an empty one say, is as good as no information: it gets the
+    same prediction as any other such text.
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def text(
         Occurrences that a word or n-gram needs.
     max_length : int, default=256
         Words of a text that count: the first ones. Attention and convolutions take time and
-        memory for each, also in shorter texts.
+        memory for each, also in shorter texts; for the others what counts is the longest text.
     ngrams : int, default=1
         Longest sequence of neighbouring words that has a vector. 1 for convolutions, which look at
         neighbours themselves.
@@ -189,21 +191,27 @@ def text(
     >>> network.output_shape, network.get_layer("encoder").vocabulary
     ((None, 3), ('a', 'cat', 'dog'))
     """
-    counts = {"max_length": max_length, "embedding_dim": embedding_dim, "filters": filters}
-    check_counts(**counts, min_count=min_count, ngrams=ngrams)
+    check_counts(max_length=max_length, min_count=min_count, ngrams=ngrams)
+    check_counts(embedding_dim=embedding_dim, filters=filters)
     check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1)
     check_sizes("kernel_sizes", kernel_sizes)
     check_flags(trainable_vectors=trainable_vectors)
     activation = check_dense(hidden_layer_sizes, activation, dropout, prior_bias)
     _check_pooling(pooling, ngrams, kernel_sizes)
+    sums_words = pooling in ("average", "tfidf")
     encoder = TextEncoder.learn(
-        meta, max_tokens=max_tokens, min_count=min_count, max_length=max_length, ngrams=ngrams
+        meta,
+        max_tokens=max_tokens,
+        min_count=min_count,
+        max_length=max_length,
+        ngrams=ngrams,
+        fixed_length=not sums_words,
     )
     words = keras.Input((encoder.row_length,), dtype="int32", name="words")
     table = WordVectors(
         encoder.table_length,
         embedding_dim,
-        pooling=pooling if pooling in ("average", "tfidf") else None,
+        pooling=pooling if sums_words else None,
         trainable=trainable_vectors,
         name="vectors",
     )

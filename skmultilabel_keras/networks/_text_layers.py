@@ -20,14 +20,23 @@ from skmultilabel_keras._tensorflow.words import (
     Counts,
     count_words,
     encode_texts,
+    find_no_words,
     mean_vectors,
     row_length,
     sort_vocabulary,
     tfidf_vectors,
 )
+from skmultilabel_keras.networks._checks import check_choice, check_counts
 
 # Texts whose words are in memory at once.
 _TEXTS_AT_ONCE = 4096
+
+# Numbers of a text below which rows are not cut: compiled functions serve rows of one width, and
+# powers of two from here on are few.
+_LEAST_WIDTH = 256
+
+# Ways to make one vector of those of a text, None for neither.
+_SUMS = (None, "average", "tfidf")
 
 # What takes the place of scores that do not count; float16 can hold it.
 _VERY_SMALL = -3e4
@@ -52,9 +61,20 @@ class TextEncoder(keras.layers.Layer):
         Longest sequence of neighbouring words that may be in the vocabulary. The numbers of a text
         are those of its words, then those of its pairs that are known, and so on.
     max_tokens : int, default=None
-        Numbers that there are at most; None for as many as there are words.
+        Numbers that there are at most, the two that stand for no word included; None for as many as
+        there are words.
+    fixed_length : bool, default=True
+        Whether rows are as long as a text can be. If not, they go no further than the longest text
+        that is there, some more zeros aside, which takes less time and memory. The network behind
+        then has to take rows of any length, and must not see how many zeros are at their ends.
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
+
+    Raises
+    ------
+    ValueError
+        For a parameter out of range, a vocabulary that is longer than ``max_tokens`` allows, or
+        words in it that no text can have: in upper case, say.
 
     Examples
     --------
@@ -70,13 +90,17 @@ class TextEncoder(keras.layers.Layer):
         max_length: int = 256,
         ngrams: int = 1,
         max_tokens: int | None = None,
+        fixed_length: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_counts(max_length=max_length, ngrams=ngrams, prefix="")
+        _check_vocabulary(vocabulary, ngrams, max_tokens)
         super().__init__(**kwargs)
         self.vocabulary = tuple(vocabulary)
         self.max_length = int(max_length)
         self.ngrams = int(ngrams)
         self.max_tokens = max_tokens
+        self.fixed_length = bool(fixed_length)
         self._hashes, self._numbers = sort_vocabulary(self.vocabulary)
         self._frequencies: np.ndarray | None = None
         self.built = True
@@ -90,6 +114,7 @@ class TextEncoder(keras.layers.Layer):
         min_count: int = 1,
         max_length: int = 256,
         ngrams: int = 1,
+        fixed_length: bool = True,
     ) -> TextEncoder:
         """Return an encoder with the vocabulary of the training texts.
 
@@ -105,11 +130,13 @@ class TextEncoder(keras.layers.Layer):
             Occurrences that a word needs.
         max_length, ngrams : int
             As in the constructor.
+        fixed_length : bool
+            As in the constructor.
 
         Raises
         ------
         ValueError
-            If no word occurs as often.
+            If no word occurs as often, or for a parameter out of range.
 
         Examples
         --------
@@ -117,13 +144,20 @@ class TextEncoder(keras.layers.Layer):
         >>> TextEncoder.learn(meta, max_tokens=4).vocabulary
         ('a', 'cat')
         """
+        check_counts(max_length=max_length, ngrams=ngrams, min_count=min_count, prefix="")
+        check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1, prefix="")
         vocabulary = meta.get("vocabulary_")
         if vocabulary is None:
             counts = _count_all(meta["documents_"], max_length, ngrams)
             kept = _most_frequent(counts, max_tokens - N_RESERVED, min_count)
             vocabulary = [word.decode() for word in counts.words[kept]]
         encoder = cls(
-            vocabulary, max_length=max_length, ngrams=ngrams, max_tokens=max_tokens, name="encoder"
+            vocabulary,
+            max_length=max_length,
+            ngrams=ngrams,
+            max_tokens=max_tokens,
+            fixed_length=fixed_length,
+            name="encoder",
         )
         if meta.get("vocabulary_") is None:
             encoder._frequencies = (1 + counts.texts[kept]) / (1 + len(meta["documents_"]))
@@ -143,9 +177,9 @@ class TextEncoder(keras.layers.Layer):
         return values
 
     @property
-    def row_length(self) -> int:
-        """Numbers of a text."""
-        return row_length(self.max_length, self.ngrams)
+    def row_length(self) -> int | None:
+        """Numbers of a text, None where they are not fixed: the length of a network's input."""
+        return row_length(self.max_length, self.ngrams) if self.fixed_length else None
 
     @property
     def table_length(self) -> int:
@@ -159,12 +193,25 @@ class TextEncoder(keras.layers.Layer):
         return needed if self.max_tokens is None else min(rounded, self.max_tokens)
 
     def prepare(self, X: Sequence[str]) -> np.ndarray:
-        """Return the numbers of texts, int32 of shape (n_samples, row_length)."""
-        rows = np.zeros((len(X), self.row_length), dtype=np.int32)
+        """Return the numbers of texts, int32 of shape (n_samples, row_length).
+
+        Where ``row_length`` is None, rows have the length of the longest text, rounded up.
+        """
+        rows = np.zeros((len(X), self._width(0)), dtype=np.int32)
         for start in range(0, len(X), _TEXTS_AT_ONCE):
-            block = slice(start, start + _TEXTS_AT_ONCE)
-            rows[block] = self.call(X[block])
+            block = self.call(X[start : start + _TEXTS_AT_ONCE])
+            n_rows, width = block.shape
+            if width > rows.shape[1]:
+                rows = np.pad(rows, [(0, 0), (0, self._width(width) - rows.shape[1])])
+            rows[start : start + n_rows, :width] = block
         return rows
+
+    def _width(self, longest: int) -> int:
+        """Return the length of rows that hold so many numbers, one of few lengths."""
+        most = row_length(self.max_length, self.ngrams)
+        if self.fixed_length:
+            return most
+        return min(most, max(_LEAST_WIDTH, 2 ** (longest - 1).bit_length()))
 
     def call(self, inputs: Any) -> Any:
         """Return the numbers of a batch of texts."""
@@ -174,6 +221,7 @@ class TextEncoder(keras.layers.Layer):
             self._numbers,
             max_length=self.max_length,
             n_grams=self.ngrams,
+            width=self.row_length,
         )
 
     def compute_output_spec(self, inputs: Any) -> Any:
@@ -182,7 +230,7 @@ class TextEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        names = ("max_length", "ngrams", "max_tokens")
+        names = ("max_length", "ngrams", "max_tokens", "fixed_length")
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), "vocabulary": list(self.vocabulary), **own}
 
@@ -203,6 +251,11 @@ class WordVectors(keras.layers.Layer):
         time and memory than all vectors.
     **kwargs : dict
         Passed to ``keras.layers.Layer``.
+
+    Raises
+    ------
+    ValueError
+        For numbers that are no integers of at least 1, and another pooling.
 
     Attributes
     ----------
@@ -228,6 +281,8 @@ class WordVectors(keras.layers.Layer):
     def __init__(
         self, n_words: int, dim: int, *, pooling: str | None = None, **kwargs: Any
     ) -> None:
+        check_counts(n_words=n_words, dim=dim, prefix="")
+        check_choice("pooling", pooling, _SUMS, prefix="")
         super().__init__(**kwargs)
         self.n_words = int(n_words)
         self.dim = int(dim)
@@ -295,6 +350,7 @@ class AttentionPooling(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
+        check_counts(units=units, prefix="")
         super().__init__(**kwargs)
         self.units = int(units)
 
@@ -348,6 +404,26 @@ class MaxOverText(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[int | None, ...]:
         """Return the shape of the maxima."""
         return (input_shape[0][0], input_shape[0][-1])
+
+
+def _check_vocabulary(vocabulary: Sequence[str], ngrams: int, max_tokens: int | None) -> None:
+    """Raise unless these are words as texts are cut up, no more than there are numbers for."""
+    if max_tokens is not None:
+        check_counts(max_tokens=max_tokens, at_least=N_RESERVED + 1, prefix="")
+        if len(vocabulary) > max_tokens - N_RESERVED:
+            raise ValueError(
+                f"vocabulary must hold at most {max_tokens - N_RESERVED} words for "
+                f"max_tokens={max_tokens}, two of which stand for no word; got {len(vocabulary)}."
+            )
+    if isinstance(vocabulary, str) or not all(isinstance(word, str) for word in vocabulary):
+        raise ValueError(f"vocabulary must be a sequence of strings; got {vocabulary!r}.")
+    strange = find_no_words(vocabulary, ngrams)
+    if strange:
+        raise ValueError(
+            "vocabulary must hold words as TextEncoder cuts them out of texts: letters, digits and "
+            f"marks in lower case, or sequences of at most ngrams={ngrams} of them with a space "
+            f"between; got {strange[0]!r}."
+        )
 
 
 def _count_all(documents: Sequence[str], max_length: int, ngrams: int) -> Counts:

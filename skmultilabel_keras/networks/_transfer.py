@@ -82,7 +82,8 @@ def transfer(
         or from 0 to 255 ("none"). None takes what the application needs. A Keras model needs a
         value.
     trainable_layers : int, default=0
-        How many of the backbone's last layers with weights are trained; -1 for all.
+        How many of the backbone's last layers with weights are trained; -1 for all. The
+        ``trainable`` of a Keras model and of its layers has no effect.
     backbone_rate : float, default=0.1
         Learning rate of these layers, as a share of that of the dense layers.
     pooling : {"average", "max", "flatten"}, default="average"
@@ -208,9 +209,12 @@ def _freeze(network: keras.Model, n_layers: Any) -> bool:
             "model__trainable_layers must be an integer of at least 0, or -1 for all layers; got "
             f"{n_layers!r}."
         )
-    for layer in network._flatten_layers():
-        if isinstance(layer, (FeatureScaler, PiecewiseLinear)):
-            layer.trainable = False  # keeps the statistics that the backbone was trained with
+    parts = list(network._flatten_layers())
+    for part in parts:  # one by one: Keras leaves out those of a network that is trainable itself
+        part.trainable = True
+    for part in parts:
+        if isinstance(part, (FeatureScaler, PiecewiseLinear)):
+            part.trainable = False  # keeps the statistics that the backbone was trained with
     layers = [layer for layer in network.layers if layer.trainable_weights]
     if n_layers > len(layers):
         raise ValueError(
