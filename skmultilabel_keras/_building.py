@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from skmultilabel_keras._compat import compile_arguments, follows_input, fresh_names
+from skmultilabel_keras._compat import compile_arguments, follows_input, optimized_by
 from skmultilabel_keras._compiling import compile_like, compile_options
-from skmultilabel_keras._keras_objects import renewed, set_weights_like, settings_of_weights
+from skmultilabel_keras._keras_objects import copy_settings_of_weights, recompile, renewed
 from skmultilabel_keras._parameters import params_behind, takes_argument
 from skmultilabel_keras._recipes import AUTO
 from skmultilabel_keras.networks import (
@@ -123,7 +123,7 @@ def copy_model(model: keras.Model) -> keras.Model:
         if not twin.built and model.built:
             twin.build(model.input_shape)
         twin.set_weights(model.get_weights())
-        set_weights_like(twin, settings_of_weights(model))
+        copy_settings_of_weights(model, twin)
         _copy_vocabularies(model, twin)
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ValueError(
@@ -225,7 +225,7 @@ def optimized_variables(network: keras.Model) -> dict[str, list[int]]:
     positions = {id(variable): i for i, variable in enumerate(_own_variables(network))}
     optimizers = _optimizers(network)
     return {
-        name: [positions[id(variable)] for variable in optimizers[name]._trainable_variables]
+        name: [positions[id(variable)] for variable in optimized_by(optimizers[name])]
         for name in _built_optimizers(network)
     }
 
@@ -252,11 +252,16 @@ def _own_variables(network: keras.Model) -> list[Any]:
 
 
 def _optimizers(network: keras.Model) -> dict[str, Any]:
-    """Return the optimizers among a network's attributes: steps of its own may take several."""
+    """Return the optimizers among a network's attributes: steps of its own may take several.
+
+    One that was built for variables of others is none of the network's.
+    """
+    own = {id(variable) for variable in network.variables}
     found = {
         name: value
         for name, value in sorted(vars(network).items())
         if isinstance(value, keras.optimizers.Optimizer)
+        and all(id(variable) in own for variable in optimized_by(value))
     }
     if not network.compiled:
         found.pop("optimizer", None)  # is one of an earlier fit
@@ -278,26 +283,25 @@ def note_network(network: keras.Model) -> Callable[[], None]:
 
     def put_back() -> None:
         late = _built_optimizers(network) - built
+        fresh: dict[int, Any] = {}  # once for each, whatever names it has
         for name in late - {"optimizer"}:
-            setattr(network, name, renewed(getattr(network, name)))
+            optimizer = getattr(network, name)
+            setattr(network, name, fresh.setdefault(id(optimizer), renewed(optimizer)))
         if not compiled:
             network.compiled = False
         elif "optimizer" in late:
-            _recompile(network, compiled | {"optimizer": renewed(compiled["optimizer"])})
+            optimizer = compiled["optimizer"]
+            optimizer = fresh.get(id(optimizer)) or renewed(optimizer)
+            recompile(network, compiled | {"optimizer": optimizer})
         elif late or any(
             value is not compiled[k] for k, value in compile_arguments(network).items()
         ):
-            _recompile(network, compiled)
+            recompile(network, compiled)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         _finalize_layers(network)
 
     return put_back
-
-
-def _recompile(network: keras.Model, options: Mapping[str, Any]) -> None:
-    with fresh_names():
-        network.compile(**options)
 
 
 def find_scalers(network: keras.Model, kind: type[_Scaler], *, keep_set: bool) -> list[_Scaler]:
@@ -314,13 +318,23 @@ def find_scalers(network: keras.Model, kind: type[_Scaler], *, keep_set: bool) -
     found = [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
     found = [layer for layer in found if not (keep_set and layer.is_set)]
     for layer in found:
-        if not follows_input(layer) and len(network.input_shape) == 2:
+        if not _follows_input(layer, network) and len(network.input_shape) == 2:
             raise ValueError(
                 f"{kind.__name__} must stand right behind the network's input, as it is set from "
                 f"the features of X; the layer {layer.name!r} stands behind another one. Move it, "
                 "or make it with trainable=False and set it yourself."
             )
     return found
+
+
+def _follows_input(layer: keras.layers.Layer, network: keras.Model) -> bool:
+    """Tell whether a layer, and each model around it, stands right behind an input."""
+    around = [
+        inner
+        for inner in network._flatten_layers(include_self=False)
+        if isinstance(inner, keras.Model) and any(layer is one for one in inner._flatten_layers())
+    ]
+    return all(map(follows_input, [layer, *around]))
 
 
 def find_priors(network: keras.Model, n_units: int) -> list[Any]:

@@ -906,9 +906,13 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
     def _set_scalers(self, rows: Rows) -> None:
         """Set what inputs are standardised by; a model that was passed keeps what it has."""
         keep_set = self._was_passed()
-        for scaler in find_scalers(self._network, FeatureScaler, keep_set=keep_set):
-            names = vars(self).get("feature_names_in_")
-            scaler.set_statistics(*feature_statistics(rows, names, shift=scaler.shift))
+        scalers = find_scalers(self._network, FeatureScaler, keep_set=keep_set)
+        names = vars(self).get("feature_names_in_")
+        for shift in {scaler.shift for scaler in scalers}:
+            statistics = feature_statistics(rows, names, shift=shift)
+            for scaler in scalers:
+                if scaler.shift == shift:
+                    scaler.set_statistics(*statistics)
         for encoder in find_scalers(self._network, PiecewiseLinear, keep_set=keep_set):
             encoder.set_edges(bin_edges(rows, encoder.n_bins))
 

@@ -36,6 +36,7 @@ __all__ = [
     "fresh_names",
     "isolated_build",
     "last_operation",
+    "optimized_by",
     "released_after",
     "take_rows",
     "validate_parameter_constraints",
@@ -113,6 +114,11 @@ def is_plain(model: Any) -> bool:
     return kind in (Functional, keras.Sequential) or kind.__module__.startswith(
         "skmultilabel_keras."
     )
+
+
+def optimized_by(optimizer: Any) -> list[Any]:
+    """Return the variables that an optimizer was built for, none before."""
+    return list(getattr(optimizer, "_trainable_variables", None) or [])
 
 
 def follows_input(layer: Any) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def is_alike(one: Any, other: Any) -> bool:
         return str(configs[0]) == str(configs[1])
 
 
-def settings_of_weights(model: keras.Model) -> list[dict[str, Any]]:
+def _settings_of_weights(model: keras.Model) -> list[dict[str, Any]]:
     """Return what can be set on each weight itself, of which configurations of layers know nothing.
 
     That is whether it is trained, its regulariser and its constraint.
@@ -98,10 +98,27 @@ def settings_of_weights(model: keras.Model) -> list[dict[str, Any]]:
     return [{name: serialize(getattr(w, name)) for name in names} for w in model.weights]
 
 
-def set_weights_like(model: keras.Model, settings: Sequence[dict[str, Any]]) -> None:
-    """Give the weights of a model of the same kind what :func:`settings_of_weights` returned."""
+def copy_settings_of_weights(model: keras.Model, twin: keras.Model) -> None:
+    """Set on each weight of a model of the same kind what is set on that of the first itself."""
+    for own, other in zip(model.weights, twin.weights, strict=True):
+        other.trainable = own.trainable
+        for name in ("regularizer", "constraint"):
+            value, present = getattr(own, name), getattr(other, name)
+            # Layers make theirs of their configuration, which was copied.
+            if value is not present and (present is None or not is_alike(value, present)):
+                setattr(other, name, value)
+
+
+def recompile(model: keras.Model, options: Mapping[str, Any]) -> None:
+    """Compile a model again, whose objects get the names that those of a first one have."""
+    with fresh_names():
+        model.compile(**options)
+
+
+def _set_weights_like(model: keras.Model, settings: Sequence[dict[str, Any]]) -> None:
+    """Give the weights of a model of the same kind what :func:`_settings_of_weights` returned."""
     for weight, asked, present in zip(
-        model.weights, settings, settings_of_weights(model), strict=True
+        model.weights, settings, _settings_of_weights(model), strict=True
     ):
         for name in [name for name in asked if asked[name] != present[name]]:
             setattr(weight, name, keras.saving.deserialize_keras_object(asked[name]))
@@ -116,7 +133,7 @@ class _PackedModel:
     def __reduce__(self) -> tuple[Any, ...]:
         built = self.model.compiled and self.model.optimizer.built
         values = [v.numpy() for v in self.model.optimizer.variables] if built else []
-        return _load_model, (*self.model.__reduce__(), settings_of_weights(self.model), values)
+        return _load_model, (*self.model.__reduce__(), _settings_of_weights(self.model), values)
 
 
 def _load_model(
@@ -129,16 +146,16 @@ def _load_model(
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         model = load(*arguments)
     trained = [weight.trainable for weight in model.weights]
-    set_weights_like(model, settings)
+    _set_weights_like(model, settings)
     if model.compiled and trained != [weight.trainable for weight in model.weights]:
         # Keras built the optimizer for other weights.
-        with fresh_names():
-            optimizer = renewed(model.optimizer)
-            model.compile(**(compile_arguments(model) | {"optimizer": optimizer}))
-            if optimizer_values:
+        optimizer = renewed(model.optimizer)
+        recompile(model, compile_arguments(model) | {"optimizer": optimizer})
+        if optimizer_values:
+            with fresh_names():
                 optimizer.build(model.trainable_variables)
-                for variable, value in zip(optimizer.variables, optimizer_values, strict=True):
-                    variable.assign(value)
+            for variable, value in zip(optimizer.variables, optimizer_values, strict=True):
+                variable.assign(value)
     return _PackedModel(model)
 
 

@@ -432,8 +432,7 @@ def _named(parameter: str, name: str, ours: Iterable[str] = ()) -> Any:
         With the nearest names, of ``ours`` too.
     """
     module, base = _MODULES[parameter]
-    public = {key: item for key, item in vars(module).items() if key[0] != "_"}
-    known = {key: item for key, item in public.items() if _has_a_name(item, base)}
+    public, known = _members(parameter)
     # Keras' own table of names lacks some classes, and it has others of which nothing can be made.
     if inspect.isclass(known.get(name)):
         found = known[name]
@@ -453,6 +452,15 @@ def _named(parameter: str, name: str, ours: Iterable[str] = ()) -> Any:
             what = f"{name!r} of {where} cannot be made from its name; pass an object."
         raise ValueError(f"{parameter}: {what} {nearest_names(name, {*ours, *known})}")
     return type(found) if isinstance(found, base) else found
+
+
+@lru_cache
+def _members(parameter: str) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the public names of a module of Keras, and what can be asked for by its name."""
+    module, base = _MODULES[parameter]
+    public = {key: item for key, item in vars(module).items() if key[0] != "_"}
+    known = {key: item for key, item in public.items() if _has_a_name(item, base)}
+    return frozenset(public), known
 
 
 def _has_a_name(item: Any, base: Any) -> bool:

@@ -112,6 +112,8 @@ class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
     classes_ : ndarray of int, shape (n_labels, 2)
         0 and 1 for each label.
     n_labels_ : int
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the labels; numbers where the targets have none.
     n_features_in_ : int
         Where the estimator has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

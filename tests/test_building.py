@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import cloudpickle
 import keras
 import numpy as np
 import pytest
@@ -170,3 +171,41 @@ def test_a_failed_fit_leaves_no_optimizer_built(engine):
         other.fit(X, Y, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)])
     assert not other.model_.of_outputs.built
     np.testing.assert_array_equal(other.fit(X, Y).predict_proba(X), expected)
+
+
+def test_an_optimizer_stays_one_whatever_names_it_has():
+    def stop(epoch, logs):
+        raise RuntimeError("stop")
+
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(3)])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    model.alias = model.optimizer
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=stop)
+    clf = classifier(model, warm_start=True, callbacks=[callback])
+    with pytest.raises(RuntimeError, match="stop"):
+        clf.fit(X, Y)
+    assert model.alias is model.optimizer
+    assert not model.optimizer.built
+
+
+def test_an_optimizer_of_other_variables_is_none_of_the_networks():
+    def build(meta):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        model = keras.Model(inputs, layers.Dense(3)(inputs))
+        outside = keras.optimizers.SGD()
+        outside.build([keras.Variable(np.zeros(2))])
+        model.of_others = outside
+        return model
+
+    clf = classifier(build).fit(X, Y)
+    loaded = cloudpickle.loads(cloudpickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_regulariser_of_ones_own_is_copied_with_its_weight():
+    def largest(weight):
+        return keras.ops.max(keras.ops.abs(weight))
+
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(3)])
+    model.layers[0].kernel.regularizer = largest
+    assert copy_model(model).layers[0].kernel.regularizer is largest

@@ -1,5 +1,7 @@
 """Which way a fit runs and why, and how often anything is traced."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -150,6 +152,15 @@ def test_logs_within_logs_are_flattened_by_keras():
     assert "train_step returns logs that are not one tensor" in clf.engine_.reason
     assert clf.history_.keys() == {"loss", "total", "val_loss"}
     np.testing.assert_allclose(clf.history_["total"], 2 * np.array(clf.history_["loss"]))
+
+
+def test_a_step_need_not_be_a_method():
+    def build(meta):
+        model = keras.Sequential([keras.Input(meta["X_shape_"][1:]), keras.layers.Dense(3)])
+        model.train_step = functools.partial(keras.Model.train_step, model)
+        return model
+
+    assert classifier(model=build).fit(X, Y).engine_.name == "own"
 
 
 def test_a_loss_function_of_the_user_is_named():

@@ -28,6 +28,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmultilabel_keras import metrics
+from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
+from skmultilabel_keras.model_selection import MultiLabelTunedThresholdClassifierCV
 
 SET_SCORERS = [
     "neg_hamming_loss",
@@ -370,7 +372,13 @@ def test_labels_in_another_order_are_refused(name):
     X, y = make_data(3)
     frame, scorer = pd.DataFrame(y, columns=list("abc")), metrics.get_multilabel_scorer(name)
     search = GridSearchCV(Named(), {"n_neighbors": [3, 5]}, scoring=scorer, error_score="raise")
-    for estimator in (Named(), make_pipeline(StandardScaler(), Named()), search):
+    for estimator in (
+        Named(),
+        make_pipeline(StandardScaler(), Named()),
+        search,
+        MultiLabelTunedThresholdClassifierCV(KNeighborsClassifier(), cv=2),
+        MultiLabelCalibratedClassifierCV(KNeighborsClassifier(), cv=2),
+    ):
         fitted = estimator.fit(X, frame)
         assert scorer(fitted, X, frame) == scorer(fitted, X, y)
         with pytest.raises(ValueError, match="y_true must have the columns of the estimator's fit"):

@@ -358,6 +358,15 @@ def test_what_is_set_from_the_features_stands_behind_the_input(make):
         clf.fit(X, Y)
     assert not clf.set_params(trainable=False).fit(X, Y).model_.get_layer("late").is_set
 
+    def build_behind(meta):
+        inner = keras.Sequential([keras.Input((X.shape[1],)), make(name="late")])
+        inputs = keras.Input(meta["X_shape_"][1:])
+        found = inner(keras.layers.Dense(X.shape[1])(inputs))
+        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(found))
+
+    with pytest.raises(ValueError, match=r"right behind the network's input.*'late' stands behind"):
+        KerasMultiLabelClassifier(build_behind, epochs=1).fit(X, Y)
+
     def build_nested(meta):
         inner = keras.Sequential([keras.Input(meta["X_shape_"][1:]), make(name="early")])
         inputs = keras.Input(meta["X_shape_"][1:])

@@ -158,13 +158,13 @@ class StatelessSteps:
     ) -> list[Any]:
         """Return the training state, with generators that drew in the evaluation as they are."""
         of_metrics = {id(variable) for variable in self.model.metrics_variables}
-        kept = {
+        carried = changed & {
             self._n_vectors + number
             for number, variable in enumerate(self._single)
             if id(variable) not in of_metrics
         }
         pairs = zip(state, end, strict=True)
-        return [new if i in kept & changed else old for i, (old, new) in enumerate(pairs)]
+        return [new if i in carried else old for i, (old, new) in enumerate(pairs)]
 
     evaluation_logs = logs
 
@@ -261,8 +261,8 @@ class OwnSteps:
             _trace_step(step, batch, jit_compile)
             for step, batch in zip(steps, batches, strict=False)
         ]
-        for step, trace in zip(steps, traced, strict=False):
-            _check_logs(step.__name__, trace.structured_outputs)
+        for step, trace in zip(("train_step", "test_step"), traced, strict=False):
+            _check_logs(step, trace.structured_outputs)
         self._train, self._test = traced[0], traced[-1]
 
     @property

@@ -170,6 +170,7 @@ class OutOfFoldClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # An array: a list of arrays is what scikit-learn's cross_val_predict cannot read.
         self.classes_ = np.tile([0, 1], (self.n_labels_, 1))
         self._encoder = target.encoder
+        self.label_names_ = target.encoder.label_names_
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(self):
                 delattr(self, name)
