@@ -360,7 +360,7 @@ def test_dates_are_named_by_column(dates, column):
         (np.zeros((3, 0)), r"Found array with 0 feature\(s\)"),
         (sparse.csr_array((3, 0)), r"Found array with 0 feature\(s\)"),
         (np.zeros((3, 2, 0)), r"Found array with 0 feature\(s\) \(shape=\(3, 2, 0\)\)"),
-        ([[1, 2], [3]], "inhomogeneous"),
+        ([[1, 2], [3]], "must hold rows of one shape"),
         (np.array([["x"]], dtype="S"), "not compatible with arrays of bytes/strings"),
         (np.array([[["x"]]]), "not compatible with arrays of bytes/strings"),
     ],
