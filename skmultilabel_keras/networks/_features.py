@@ -184,8 +184,8 @@ class SmoothClip(keras.layers.Layer):
     Examples
     --------
     >>> import numpy as np
-    >>> SmoothClip(limit=3)(np.array([[0.0, 4.0, -1e30]])).numpy().round(2).tolist()
-    [[0.0, 2.4, -3.0]]
+    >>> SmoothClip(limit=3)(np.array([[0.0, 4.0, -1e30]])).numpy().round(2)
+    array([[ 0. ,  2.4, -3. ]], dtype=float32)
     """
 
     def __init__(self, limit: float = 3.0, **kwargs: Any) -> None:
