@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -216,17 +216,15 @@ def network_state(network: keras.Model) -> list[Any]:
 
     Weights, the states of random generators, and the variables of optimizers; not those of metrics.
     """
-    of_optimizers = [optimizer.variables for optimizer in _optimizers(network).values()]
-    return [*_own_variables(network), *chain.from_iterable(of_optimizers)]
+    return [*_own_variables(network), *_variables_of(_optimizers(network).values())]
 
 
 def optimized_variables(network: keras.Model) -> dict[str, list[int]]:
-    """Return which variables each optimizer that is built was built for, by their positions."""
+    """Return which variables each optimizer was built for, by their positions; none before."""
     positions = {id(variable): i for i, variable in enumerate(_own_variables(network))}
-    optimizers = _optimizers(network)
     return {
-        name: [positions[id(variable)] for variable in optimized_by(optimizers[name])]
-        for name in _built_optimizers(network)
+        name: [positions[id(variable)] for variable in optimized_by(optimizer)]
+        for name, optimizer in _optimizers(network).items()
     }
 
 
@@ -238,12 +236,19 @@ def set_network_state(
     ``optimized`` is what :func:`optimized_variables` returned.
     """
     own = _own_variables(network)
-    for name, optimizer in _optimizers(network).items():
-        if name in optimized and not optimizer.built:
+    # Not all that it has now: one may have been built for variables of others since.
+    optimizers = {name: getattr(network, name) for name in optimized}
+    for name, optimizer in optimizers.items():
+        if optimized[name] and not optimizer.built:
             optimizer.build([own[i] for i in optimized[name]])
-    for variable, value in zip(network_state(network), values, strict=True):
+    variables = [*own, *_variables_of(optimizers.values())]
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     _finalize_layers(network)
+
+
+def _variables_of(optimizers: Iterable[Any]) -> Iterator[Any]:
+    return chain.from_iterable(optimizer.variables for optimizer in optimizers)
 
 
 def _own_variables(network: keras.Model) -> list[Any]:

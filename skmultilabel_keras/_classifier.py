@@ -908,11 +908,12 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         keep_set = self._was_passed()
         scalers = find_scalers(self._network, FeatureScaler, keep_set=keep_set)
         names = vars(self).get("feature_names_in_")
-        for shift in {scaler.shift for scaler in scalers}:
-            statistics = feature_statistics(rows, names, shift=shift)
-            for scaler in scalers:
-                if scaler.shift == shift:
-                    scaler.set_statistics(*statistics)
+        statistics = {
+            shift: feature_statistics(rows, names, shift=shift)
+            for shift in {scaler.shift for scaler in scalers}
+        }
+        for scaler in scalers:
+            scaler.set_statistics(*statistics[scaler.shift])
         for encoder in find_scalers(self._network, PiecewiseLinear, keep_set=keep_set):
             encoder.set_edges(bin_edges(rows, encoder.n_bins))
 

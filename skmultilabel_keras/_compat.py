@@ -39,6 +39,7 @@ __all__ = [
     "optimized_by",
     "released_after",
     "take_rows",
+    "trains_apart",
     "validate_parameter_constraints",
 ]
 
@@ -119,6 +120,15 @@ def is_plain(model: Any) -> bool:
 def optimized_by(optimizer: Any) -> list[Any]:
     """Return the variables that an optimizer was built for, none before."""
     return list(getattr(optimizer, "_trainable_variables", None) or [])
+
+
+def trains_apart(model: Any) -> bool:
+    """Tell whether a weight is trained though its layer is not, or the other way round."""
+    return any(
+        weight.trainable != layer.trainable
+        for layer in model._flatten_layers()
+        for weight in layer._trainable_variables
+    )
 
 
 def follows_input(layer: Any) -> bool:

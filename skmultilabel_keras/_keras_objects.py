@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skmultilabel_keras._compat import compile_arguments, fresh_names
+from skmultilabel_keras._compat import compile_arguments, fresh_names, trains_apart
 
 _OBJECTS = (keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
 
@@ -131,8 +131,9 @@ class _PackedModel:
     model: keras.Model
 
     def __reduce__(self) -> tuple[Any, ...]:
-        built = self.model.compiled and self.model.optimizer.built
-        values = [v.numpy() for v in self.model.optimizer.variables] if built else []
+        # Keras' format holds the optimizer too, of use where layers tell which weights it has.
+        apart = self.model.compiled and self.model.optimizer.built and trains_apart(self.model)
+        values = [v.numpy() for v in self.model.optimizer.variables] if apart else []
         return _load_model, (*self.model.__reduce__(), _settings_of_weights(self.model), values)
 
 

@@ -202,6 +202,32 @@ def test_an_optimizer_of_other_variables_is_none_of_the_networks():
     np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
 
 
+def test_an_optimizer_that_others_use_in_training_is_left_to_them():
+    class Teaching(keras.Model):
+        def train_step(self, data):
+            if not self.of_others.built:
+                self.of_others.build([self.outside])
+            return super().train_step(data)
+
+    def build(meta):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        model = Teaching(inputs, layers.Dense(3)(inputs))
+        model.of_others, model.outside = keras.optimizers.SGD(), tf.Variable([1.0])
+        return model
+
+    clf = classifier(build, engine="keras").fit(X, Y)
+    loaded = cloudpickle.loads(cloudpickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+
+
+def test_pickles_hold_the_state_of_an_optimizer_once():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2000), layers.Dense(3)])
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    model.fit(X, Y, epochs=1, verbose=0)
+    size = sum(variable.numpy().nbytes for variable in [*model.weights, *model.optimizer.variables])
+    assert len(pickle.dumps(classifier(model))) < 1.2 * size
+
+
 class Largest(keras.regularizers.Regularizer):
     """A regulariser that Keras cannot make anew, as it is not registered."""
 

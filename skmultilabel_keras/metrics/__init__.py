@@ -48,10 +48,9 @@ if it were there twice, a row of weight 0 as if it were not there.
 
 Every metric returns a float unless ``average`` is None, and raises ``ValueError`` unless both
 inputs are finite (but for missing labels) and of one shape with a row and a label at least, the
-labels in one order where both are DataFrames,
-indicators hold nothing but 0 and 1, one entry at least is present in a row whose weight is not 0,
-weights are neither negative nor all zero, and ``average`` and ``zero_division`` have one of the
-values above.
+labels in one order where both are DataFrames, indicators hold nothing but 0 and 1, one entry at
+least is present in a row whose weight is not 0, weights are neither negative nor all zero, and
+``average`` and ``zero_division`` have one of the values above.
 """
 
 from skmultilabel_keras.metrics._curves import average_precision, roc_auc
