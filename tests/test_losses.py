@@ -163,6 +163,28 @@ def test_gradients_are_those_of_finite_differences(make):
         assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-8)
 
 
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
+@pytest.mark.parametrize("lacks", [False, True])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.3, "label_weight": [1, 0, 2, 5]}])
+@pytest.mark.parametrize("shape", [None, (5,), (5, 1), (5, N_LABELS)], ids=str)
+def test_formulas_of_gradients_are_those_of_the_loss(reduction, lacks, options, shape):
+    y, z = draw(5)
+    weight = () if shape is None else (RNG.uniform(0, 2, shape).astype(np.float32),)
+    if lacks:
+        y[0], y[1, 2] = np.nan, np.nan
+    loss = BinaryCrossentropy(reduction=reduction, may_lack=lacks, **options)
+    _, expected = gradient_of(loss, y, z, *weight)
+    np.testing.assert_allclose(loss.gradient(y, z, *weight), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_where_the_backend_has_to_find_the_gradient():
+    y, z = draw()
+    assert [name for name in MAKERS if MAKERS[name]().gradient(y, z) is not None] == [
+        "binary_crossentropy",
+        "smoothed",
+    ]
+
+
 @EVERY
 @pytest.mark.parametrize("size", [30.0, 90.0, 1e4])
 def test_large_logits_give_finite_numbers(make, size):

@@ -20,8 +20,10 @@ import keras
 import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._tensorflow.flat_optimizer import FlatOptimizer
 from skmultilabel_keras._tensorflow.specification import hyperparameters_as, smooth_targets
+from skmultilabel_keras.losses import LabelLoss
 
 # Methods that Keras' TensorFlow optimizers replace by versions on tf.Variable; those of the base
 # class work on values.
@@ -127,8 +129,9 @@ class StatelessSteps:
             tape.watch(trained)
             with self._scope(state, trained) as scope:
                 y_pred, loss = self._forward(batch, training=True)
-                scaled = model.optimizer.scale_loss(loss)
-        gradients = [_without_needless_slices(part) for part in tape.gradient(scaled, trained)]
+                targets, slopes = self._differentiated(batch, y_pred, loss)
+        found = tape.gradient(targets, trained, output_gradients=slopes)
+        gradients = [_without_needless_slices(gradient) for gradient in found]
         with scope:
             if self._flat is None:
                 model.optimizer.apply(gradients, model.trainable_variables)
@@ -181,6 +184,23 @@ class StatelessSteps:
             x=x, y=y, y_pred=y_pred, sample_weight=weight, training=training
         )
         return y_pred, loss
+
+    def _differentiated(self, batch: Batch, y_pred: Any, loss: Any) -> tuple[list[Any], list[Any]]:
+        """Return what gradients start from, and the gradients of the loss by it.
+
+        A loss that knows its gradient by the outputs leaves the tape what comes before them.
+        """
+        model, (_, y, weight) = self.model, _unpack(batch)
+        slope = None
+        if isinstance(model.loss, LabelLoss) and _has_plain_loss(model):
+            slope = model.loss.gradient(y, y_pred, weight)
+        scale = model.optimizer.scale_loss
+        if slope is None:
+            scaled = scale(loss)
+            return [scaled], [tf.ones_like(scaled)]
+        penalties = [scale(penalty) for penalty in model.losses]
+        ones = [tf.ones_like(penalty) for penalty in penalties]
+        return [y_pred, *penalties], [tf.cast(scale(slope), y_pred.dtype), *ones]
 
     def _update_metrics(self, batch: Batch, y_pred: Any, loss: Any) -> None:
         x, y, weight = _unpack(batch)
@@ -357,6 +377,12 @@ def _without_needless_slices(gradient: Any) -> Any:
         places = places.op.inputs[0]
     each_once = places.op.type == "Unique" and places.value_index == 0
     return tf.convert_to_tensor(gradient) if each_once else gradient
+
+
+def _has_plain_loss(model: keras.Model) -> bool:
+    """Tell whether a model's loss is just that of its outputs, and its penalties."""
+    is_weighted = compile_arguments(model).get("loss_weights") is not None
+    return type(model).compute_loss is keras.Model.compute_loss and not is_weighted
 
 
 def _unpack(batch: Batch) -> tuple[Any, Any, Any]:

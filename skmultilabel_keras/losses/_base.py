@@ -77,6 +77,38 @@ class LabelLoss(keras.losses.Loss):
         -------
         tensor of shape (), or (n_samples,) for ``reduction=None``
         """
+        return self._value(*self._prepare(y_true, y_pred, sample_weight))
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of a batch without weights; what the class is called with has them."""
+        return self(y_true, y_pred)
+
+    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the gradient of the loss of a batch by its logits, without the backend's tape.
+
+        Parameters
+        ----------
+        y_true, y_pred, sample_weight
+            As when the loss is called.
+
+        Returns
+        -------
+        tensor of shape (n_samples, n_labels) or None
+            None for a loss without a formula for it.
+        """
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; what a fit told the loss is none of them."""
+        weight = self.own_label_weight
+        return {
+            **super().get_config(),
+            "label_weight": None if weight is None else np.asarray(weight).tolist(),
+            "may_lack": self.may_lack,
+        }
+
+    def _prepare(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
+        """Return indicator, logits, weights (n_samples, 1 or n_labels) or None, known or None."""
         z = ops.convert_to_tensor(y_pred, self.dtype)
         y = _in_shape_of(z, ops.cast(y_true, self.dtype))
         weight = None
@@ -88,23 +120,10 @@ class LabelLoss(keras.losses.Loss):
             known = ops.logical_not(ops.isnan(y))
             y = ops.where(known, y, ops.zeros_like(y))
             present = ops.cast(known, self.dtype)
-        return self._value(y, z, weight, present)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of a batch without weights; what the class is called with has them."""
-        return self(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; what a fit told the loss is none of them."""
-        weight = self.own_label_weight
-        return {
-            **super().get_config(),
-            "label_weight": None if weight is None else np.asarray(weight).tolist(),
-            "may_lack": self.may_lack,
-        }
+        return y, z, weight, present
 
     def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
-        """Return the loss for weights (n_samples, 1 or n_labels) and known entries, or None."""
+        """Return the loss for what ``_prepare`` returns."""
         raise NotImplementedError
 
     def _weigh_labels(self, y: Any) -> Any:
@@ -118,25 +137,45 @@ class LabelLoss(keras.losses.Loss):
 class EntrywiseLoss(LabelLoss):
     """A loss that is a mean over the entries of an indicator; abstract.
 
-    Subclasses write ``entries``.
+    Subclasses write ``entries`` and, where there is a short formula, ``slopes``.
     """
 
     def entries(self, y: Any, z: Any) -> Any:
         """Return the loss of each entry, of shape (n_samples, n_labels)."""
         raise NotImplementedError
 
+    def slopes(self, y: Any, z: Any) -> Any:
+        """Return the derivative of each entry's loss by its logit, None to have the backend do it.
+
+        In a short formula they take a few operations, a backend's several for each of ``entries``.
+        """
+        return None
+
+    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the gradient of the loss of a batch by its logits, None without ``slopes``."""
+        y, z, weight, present = self._prepare(y_true, y_pred, sample_weight)
+        slopes = self.slopes(y, z)
+        if slopes is None:
+            return None
+        return product(slopes, weight, present, self._weigh_labels(y)) / self._count(z, present)
+
     def _value(self, y: Any, z: Any, weight: Any, present: Any) -> Any:
         weighted = product(self.entries(y, z), weight, present, self._weigh_labels(y))
         if self.reduction == "sum_over_batch_size":
             # One sum over all entries: its gradient takes a fraction of the operations that those
             # of a mean over labels and another one over rows take.
-            count = ops.size(weighted) if present is None else ops.maximum(ops.sum(present), 1.0)
-            return ops.sum(weighted) / ops.cast(count, self.dtype)
-        if present is None:
-            rows = ops.mean(weighted, axis=-1)
-        else:
-            rows = ops.sum(weighted, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1.0)
+            return ops.sum(weighted) / self._count(z, present)
+        rows = ops.sum(weighted / self._count(z, present), axis=-1)
         return rows if self.reduction is None else ops.sum(rows)
+
+    def _count(self, z: Any, present: Any) -> Any:
+        """Return of how many entries the mean is taken: of all, or of each row (n_samples, 1)."""
+        if self.reduction == "sum_over_batch_size":
+            count = ops.size(z) if present is None else ops.maximum(ops.sum(present), 1.0)
+            return ops.cast(count, self.dtype)
+        if present is None:
+            return z.shape[-1]
+        return ops.maximum(ops.sum(present, axis=-1, keepdims=True), 1.0)
 
 
 class RowLoss(LabelLoss):

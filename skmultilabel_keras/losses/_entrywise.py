@@ -36,8 +36,9 @@ class BinaryCrossentropy(EntrywiseLoss):
     -----
     It is the negative log-likelihood of independent labels: its minimiser is the logit of each
     label's probability, so that ``sigmoid(z)`` is a calibrated probability (without smoothing).
-    It equals ``keras.losses.BinaryCrossentropy(from_logits=True)`` up to rounding, in less than
-    half of the operations (32 of 75 with their gradients, where no label may be missing).
+    It equals ``keras.losses.BinaryCrossentropy(from_logits=True)`` up to rounding, in fewer
+    operations: 75 with their gradients in Keras, 32 here, and 12 where training takes the formula
+    of the gradient (where no label may be missing).
 
     Examples
     --------
@@ -57,14 +58,21 @@ class BinaryCrossentropy(EntrywiseLoss):
 
     def entries(self, y: Any, z: Any) -> Any:
         """Return the loss of each entry, of shape (n_samples, n_labels)."""
-        if not (isinstance(self.label_smoothing, (int, float)) and self.label_smoothing == 0):
-            smoothing = ops.cast(self.label_smoothing, z.dtype)
-            y = y * (1.0 - smoothing) + 0.5 * smoothing
-        return ops.softplus(z) - y * z
+        return ops.softplus(z) - self._smooth(y) * z
+
+    def slopes(self, y: Any, z: Any) -> Any:
+        """Return the derivative of each entry's loss by its logit, ``sigmoid(z) - y``."""
+        return ops.sigmoid(z) - self._smooth(y)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+    def _smooth(self, y: Any) -> Any:
+        if isinstance(self.label_smoothing, (int, float)) and self.label_smoothing == 0:
+            return y
+        smoothing = ops.cast(self.label_smoothing, y.dtype)
+        return y * (1.0 - smoothing) + 0.5 * smoothing
 
 
 @register
