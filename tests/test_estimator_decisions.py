@@ -134,11 +134,10 @@ def candidates():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
-def test_every_rule_and_loss_in_a_search_with_two_workers(backend):
-    """Nested parameters of both; two threads or processes find what one finds, bit by bit."""
+def test_every_rule_and_loss_in_a_search_with_two_workers():
+    """Nested parameters of both; two threads find what one finds, bit by bit."""
     options = {"cv": 2, "scoring": get_multilabel_scorer("f1_samples"), "error_score": "raise"}
-    with joblib.parallel_config(backend):
+    with joblib.parallel_config("threading"):
         one, two = (
             GridSearchCV(classifier(epochs=1), candidates(), n_jobs=n_jobs, **options).fit(X, Y)
             for n_jobs in (1, 2)

@@ -30,9 +30,9 @@ def test_without_posters_the_way_out_is_told(posters, monkeypatch, tmp_path, fol
 def test_posters(posters, capsys):
     real_file(POSTERS)
     real_file(posters.WEIGHTS)
-    posters.main(n_train=400, n_test=200, epochs=(4, 12), image_size=(96, 64))
+    posters.main(n_train=300, n_test=150, epochs=(2, 12), image_size=(96, 64))
     first, *_, shares, cnn, transfer = capsys.readouterr().out.splitlines()
-    assert first == "400 training posters, 200 test posters, 25 genres"
+    assert first == "300 training posters, 150 test posters, 25 genres"
     rows = {
         name: re.split(r" +", line.strip())
         for name, line in (("shares", shares), ("cnn", cnn), ("transfer", transfer))

@@ -29,9 +29,9 @@ def test_without_stories_the_way_out_is_told(reuters, monkeypatch, tmp_path, fol
 @pytest.mark.slow
 def test_reuters(reuters, capsys):
     real_file(FILE)
-    reuters.main(n_train=1200, n_test=300, epochs=10, thresholds=(0.2, 0.5))
+    reuters.main(n_train=700, n_test=200, epochs=10, thresholds=(0.2, 0.5))
     first, *_, text, tfidf, ensemble = capsys.readouterr().out.splitlines()
-    assert first == "1200 training stories, 300 test stories, 90 topics"
+    assert first == "700 training stories, 200 test stories, 90 topics"
     lines = {"text": text, "TF-IDF, mlp": tfidf, "TF-IDF, ensemble": ensemble}
     for name, line in lines.items():
         row = re.split(r" {2,}", line.strip())

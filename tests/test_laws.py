@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from resources import needs_proc, resident_megabytes
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
@@ -345,21 +344,6 @@ def test_objects_of_the_caller_stay_untouched(multilabel_data):
 
 
 # 8. Flat memory.
-
-
-@pytest.mark.slow
-@needs_proc
-def test_fitting_again_and_again_does_not_grow_the_process(multilabel_data):
-    """Keras' own fit grows by some 5 MB each time."""
-    X, Y = multilabel_data
-
-    def fit_and_predict(times):
-        for _ in range(times):
-            tiny_classifier(early_stopping=True, model__dropout=0.1).fit(X, Y).predict_proba(X)
-        return resident_megabytes()
-
-    start = fit_and_predict(50)  # the allocator settles
-    assert fit_and_predict(40) - start < 40 * 0.2
 
 
 def build_normalized(meta):

@@ -348,7 +348,7 @@ TARGETS = {
 
 
 # Targets do not meet the features: a few of their kinds stand for all where these are sparse.
-WITH_SPARSE = ("indicator", "sparse indicator", "missing", "classes", "early stopping")
+WITH_SPARSE = ("sparse indicator", "missing", "classes")
 
 
 @pytest.mark.parametrize(

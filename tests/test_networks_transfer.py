@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pickle
+from itertools import cycle
 from pathlib import Path
 
 import keras
@@ -465,8 +466,7 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("targets", TARGETS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("targets", "way"), zip(TARGETS, cycle(WAYS), strict=False))
 def test_fit_and_predict(make, way, targets):
     y = TARGETS[targets]
     label_names = None if y.ndim == 2 else np.unique(y)
@@ -481,7 +481,7 @@ def test_fit_and_predict(make, way, targets):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["tuned", "augmented"])
 def test_clones_and_copies_agree_bit_by_bit(make, way):
     clf = make(**WAYS[way], validation_split=0.2).fit(IMAGES, Y)
     expected = clf.predict_proba(IMAGES)
@@ -750,10 +750,10 @@ MOBILE_WEIGHTS = "mobilenet_v2_0.35_224_notop.weights.h5"
 
 @pytest.mark.slow
 def test_digits_by_the_features_of_a_network_for_photographs():
-    weights, X, y, X_test, y_test = read_mnist(2000, 500)
-    clf = mobile(model__weights=weights, model__image_size=128, epochs=40).fit(X, y)
+    weights, X, y, X_test, y_test = read_mnist(1000, 300)
+    clf = mobile(model__weights=weights, model__image_size=96, epochs=40).fit(X, y)
     assert clf.engine_.name == "shared"
-    assert (clf.predict(X_test) == y_test).mean() > 0.9
+    assert (clf.predict(X_test) == y_test).mean() > 0.8
 
 
 @pytest.mark.thorough

@@ -163,16 +163,8 @@ def _set_odd_limit():
     os.environ["OMP_NUM_THREADS"] = "many"
 
 
-def _set_wide_limit():
-    os.environ["OMP_NUM_THREADS"] = "10000"
-
-
 def _set_nested_limit():
     os.environ["OMP_NUM_THREADS"] = "1,4"
-
-
-def _drop_limit():
-    del os.environ["OMP_NUM_THREADS"]
 
 
 # What the worker does first, and the threads (intra-op, inter-op) wanted then; 0 is TensorFlow's.
@@ -181,9 +173,7 @@ LIMITS = {
     "nested": (_set_nested_limit, (1, 1)),
     "own": (_set_own, (2, 1)),
     "own variable": (_set_own_variable, (1, 0)),
-    "no limit": (_drop_limit, (0, 0)),
     "not a number": (_set_odd_limit, (0, 0)),
-    "more than there are": (_set_wide_limit, (0, 0)),
     "too late": (_use, (0, 0)),
 }
 

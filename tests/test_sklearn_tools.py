@@ -773,7 +773,7 @@ def test_fresh_process_predicts_alike_and_goes_on_alike(saved, data, name):
 WORKERS = {"max_nbytes": 1}
 
 
-@pytest.fixture(scope="module", params=["auto", "closure", "compiled Functional"])
+@pytest.fixture(scope="module", params=["auto", "compiled Functional"])
 def alone(request, data) -> tuple[KerasMultiLabelClassifier, dict[str, Any]]:
     """Return an estimator, whatever its network comes as, and its cross-validation in one job."""
     params = {"random_state": 0, "epochs": 2}
