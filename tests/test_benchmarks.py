@@ -62,6 +62,7 @@ def test_disturbed_samples_count_where_most_are(measure):
     assert measure("ours", 1.0, 5.0, 2.0, foreign=1.0).value == 2.0
 
 
+@pytest.mark.thorough
 def test_contenders_take_turns(bench):
     order = []
 

@@ -216,6 +216,7 @@ def test_out_of_fold_scores_are_of_rows_not_fitted(bench, small_split):
     assert (out_of_fold == labels).mean() < 0.7
 
 
+@pytest.mark.thorough
 def test_all_decisions_are_rated(bench, small_split):
     model = OneVsRestClassifier(LogisticRegression())
     model, y_score, costs = bench.cells.fit_and_predict(model, small_split)

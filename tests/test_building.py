@@ -101,6 +101,7 @@ def settings_of(model):
     return [w.trainable for w in model.weights], kinds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("copied", "compiled", "warm_start"),
     [
@@ -154,6 +155,7 @@ def build_with_two(meta):
     return TwoOptimizers(inputs, layers.Dense(3)(layers.Dense(4)(inputs)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_states_of_all_optimizers_are_pickled(engine):
     clf = classifier(build_with_two, engine=engine, optimizer="adam")
@@ -167,6 +169,7 @@ def test_states_of_all_optimizers_are_pickled(engine):
         np.testing.assert_array_equal(*going_on)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_a_failed_fit_leaves_no_optimizer_built(engine):
     def stop(epoch, logs):

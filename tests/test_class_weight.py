@@ -197,6 +197,7 @@ def test_a_loss_with_weights_of_its_own_takes_no_others():
         classifier(loss__label_weight=[2.0]).fit(X, Y)
 
 
+@pytest.mark.thorough
 def test_weights_of_a_loss_go_by_the_names_of_labels():
     named = pd.DataFrame(Y, columns=NAMES)
     for weight in (
@@ -302,6 +303,7 @@ def test_weights_that_leave_no_row():
         classifier(class_weight={"a": 0.0, "b": 0.0}, label_names=NAMES).fit(X[some], LETTERS[some])
 
 
+@pytest.mark.thorough
 def test_the_fold_does_not_decide_which_classes_there_are():
     """Rows without a class may be trained on, validated on, and trained on later."""
     some, weights = LETTERS != "c", {"c": 5.0}

@@ -294,6 +294,7 @@ def test_copies_of_anything_go_on_bit_by_bit(params, multilabel_data):
         assert again.history_ == clf.history_
 
 
+@pytest.mark.thorough
 def test_subclasses_in_the_manner_of_scikeras(multilabel_data):
     class Own(KerasMultiLabelClassifier):
         def __init__(self, width=3, **kwargs):
@@ -363,6 +364,7 @@ def test_validation_rows_keep_the_proportions_of_labels(monkeypatch):
     assert np.allclose(Y[rows].sum(axis=0), Y.sum(axis=0) / 4, atol=2)
 
 
+@pytest.mark.thorough
 def test_early_stopping_brings_the_best_weights_back(multilabel_data):
     X, Y = multilabel_data
     clf = KerasMultiLabelClassifier(
@@ -527,6 +529,7 @@ def test_one_hot_targets_that_are_classes(make_classifier):
     assert np.array_equal(by_name.predict(X), np.array(["a", "b", "c"])[clf.predict(X).argmax(1)])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "loss", [None, "sparse_categorical_crossentropy", "categorical_crossentropy"]
 )
@@ -634,6 +637,7 @@ def test_score_of_label_lists_counts_unknown_labels_as_wrong(make_classifier):
     assert clf.score(X, [own[0], ["z"]]) == 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("params", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
 def test_label_lists_whose_indicator_is_sparse(params, monkeypatch, make_classifier):
     """As those of many labels are; the fit is the same."""

@@ -51,6 +51,7 @@ def test_copies_of_rows_count_in_every_loss_on_logits(loss, multilabel_data):
     check_copies(*multilabel_data, linear(), loss=loss, merged=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("loss", "merged"),
     [
@@ -65,6 +66,7 @@ def test_copies_of_rows_count_in_every_loss_on_probabilities(loss, merged, multi
     check_copies(*multilabel_data, linear("sigmoid"), loss=loss, merged=merged)
 
 
+@pytest.mark.thorough
 def test_copies_of_rows_count_where_activities_are_regularised(multilabel_data):
     model = linear(activation="relu", activity_regularizer="l2")
     check_copies(*multilabel_data, model, merged=False)
@@ -219,6 +221,7 @@ def test_a_model_compiled_without_a_loss_keeps_its_metrics(kind, multilabel_data
 # Metrics.
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mae", "AUC", "accuracy", "acc", "mean_squared_error", "Recall"])
 def test_metrics_are_logged_by_the_names_that_they_are_given_by(name, multilabel_data):
     X, Y = multilabel_data
@@ -333,6 +336,7 @@ def test_others_than_a_compiled_model_has_would_have_no_effect(other, multilabel
         clone(clf).set_params(**other).fit(*multilabel_data)
 
 
+@pytest.mark.thorough
 def test_weights_of_labels_are_of_one_fit(multilabel_data):
     X, Y = multilabel_data
     weighted = KerasMultiLabelClassifier(head(), warm_start=True, class_weight=[9.0, 1.0, 1.0])

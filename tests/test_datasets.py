@@ -75,6 +75,7 @@ def test_the_1797_digit_images_are_distinct() -> None:
     assert len(_INDEX_OF_PATCH) == len(_DIGITS.images) == 1797
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(scene_parameters())
 def test_scene_holds_just_the_labelled_digits(parameters: dict[str, Any]) -> None:
@@ -296,6 +297,7 @@ def test_errors_name_argument_rule_and_value(
         load_digit_scenes(**arguments)
 
 
+@pytest.mark.thorough
 def test_module_needs_no_keras() -> None:
     """The file alone, without the package around it, imports neither Keras nor TensorFlow."""
     code = (

@@ -207,6 +207,7 @@ def test_many_weights_are_not_light(monkeypatch):
     np.testing.assert_array_equal(classifier().fit(X, Y).predict_proba(X), threads)
 
 
+@pytest.mark.thorough
 def test_sparse_targets_are_made_dense_for_xla_where_they_are_small(monkeypatch):
     monkeypatch.setattr(engine, "_XLA_PAYS_FROM", 1)
     sparse_targets = sparse.csr_array(Y)

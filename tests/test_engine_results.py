@@ -308,6 +308,7 @@ def test_fits_that_go_on():
     assert_agree(make("auto"), make("keras"))
 
 
+@pytest.mark.thorough
 def test_averages_of_weights_are_what_is_evaluated():
     """The fit ends with the averages; what an earlier one and predictions did does not matter."""
     clf = KerasMultiLabelClassifier("linear", epochs=2, random_state=0, optimizer__use_ema=True)

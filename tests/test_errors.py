@@ -281,6 +281,7 @@ def test_loss_that_becomes_nan(fitted):
     check_nothing_lost(fitted, before, scores)
 
 
+@pytest.mark.thorough
 def test_label_never_seen_before():
     clf = KerasMultiLabelClassifier("mlp", random_state=0)
     clf.partial_fit(X, [["a"], ["b"]] * 6, classes=["a", "b", "c"])

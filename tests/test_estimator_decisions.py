@@ -74,6 +74,7 @@ def test_the_tables_have_all_rules_and_losses():
     assert set(PARAMETERS_OF_LOSSES) == set(LOSSES)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_predictions_are_what_the_rule_decides(rule, make):
@@ -149,6 +150,7 @@ def test_every_rule_and_loss_in_a_search_with_two_workers():
     assert np.array_equal(one.predict(X), two.predict(X))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_trains_scores_and_pickles(name):
     clf = classifier(loss=name, epochs=10)

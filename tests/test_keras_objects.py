@@ -134,6 +134,7 @@ def test_copies_train_alike(classifier, multilabel_data):
         assert copied(classifier).fit(*multilabel_data).history_ == history
 
 
+@pytest.mark.thorough
 def test_a_loss_keeps_its_parameters(multilabel_data):
     clf = KerasMultiLabelClassifier("linear", loss=Weighted(100.0), epochs=1, random_state=0)
     plain = clone(clf).set_params(loss=Weighted())
@@ -163,6 +164,7 @@ def test_a_compiled_model_with_a_loss_of_ones_own(multilabel_data):
     assert clf.model_.loss is not model.loss
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("metric", [share_of_high, Always(7.0)], ids=["function", "object"])
 def test_a_fitted_network_may_be_fitted_again(metric, multilabel_data):
     first = KerasMultiLabelClassifier("linear", metrics=[metric], epochs=1).fit(*multilabel_data)

@@ -149,6 +149,7 @@ def test_single_label_has_plain_values(data, n_samples):
 # Laws
 
 
+@pytest.mark.thorough
 @given(case=full_cases(), data=st.data())
 @law(20)
 def test_order_of_labels_and_rows_does_not_matter(case, data):
@@ -256,6 +257,7 @@ def test_the_truth_is_exactly_right(y, data):
         assert value <= 1
 
 
+@pytest.mark.thorough
 @given(y=shapes().flatmap(indicators))
 @law(20)
 def test_inputs_are_left_alone(y):

@@ -102,6 +102,7 @@ def test_labels_with_nothing_present_have_no_value(case):
             assert np.isfinite(values[~absent]).all()
 
 
+@pytest.mark.thorough
 @given(case=missing_cases(), data=st.data())
 @law(20)
 def test_what_is_predicted_for_missing_labels_does_not_matter(case, data):

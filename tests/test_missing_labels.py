@@ -103,6 +103,7 @@ def test_weight_zero_and_missing_are_one():
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_validation_and_early_stopping_leave_them_out():
     clf = classifier(early_stopping=True, validation_split=0.3, n_iter_no_change=2)
     clf.fit(X, Y_LACKING)

@@ -74,6 +74,7 @@ def test_they_stand_beside_metrics_of_keras_and_train_alike():
     assert list(fit(classifier(metrics="f1_macro")).history_)[-1] == "val_f1_macro"
 
 
+@pytest.mark.thorough
 def test_decision_rules_and_missing_labels_are_seen():
     y = Y.astype(float)
     y[::4, 1] = np.nan

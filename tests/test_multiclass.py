@@ -65,6 +65,7 @@ def codes_of(predicted):
     return np.searchsorted(NAMES, predicted) if predicted.dtype.kind in "UOT" else predicted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("encoding", "activation"), zip(ENCODINGS, cycle([None, "softmax"]), strict=False)
 )

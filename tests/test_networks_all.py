@@ -196,6 +196,7 @@ def test_fits_go_through_a_shared_function(fitted, case):
 TRACED_PREDICTIONS = {"cnn": 1, "transfer": 1, "text": 1}
 
 
+@pytest.mark.thorough
 @over_some
 def test_a_search_in_threads_is_traced_once_and_equals_a_serial_one(case):
     X = rows_of(case)

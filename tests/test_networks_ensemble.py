@@ -263,6 +263,7 @@ def test_l2_is_the_mean_of_the_penalties_of_the_members():
 # Training: members are what they would be alone.
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_members_with_weights_of_their_own_train_as_alone(engine):
     """Adam's steps do not depend on the factor 1 / n_members of the gradients."""

@@ -318,6 +318,7 @@ def test_encoded_features_stand_beside_the_features(name, standardize):
         np.testing.assert_array_equal(first(X)[:, :4], X)
 
 
+@pytest.mark.thorough
 def test_edges_are_those_of_the_training_rows():
     clf = classifier().fit(X, Y, validation_data=(X + 5, Y))
     layer = clf.model_.get_layer("bins")
@@ -456,6 +457,7 @@ def test_folds_share_one_trace(name):
     assert compile_cache_info().misses == n_traces
 
 
+@pytest.mark.thorough
 def test_a_weight_does_what_copies_do():
     """In one batch, to the last bit; see the laws of rows for the edges."""
     times = RNG.integers(1, 4, 43)

@@ -207,6 +207,7 @@ def test_fit_and_predict(network, targets):
     assert one_row.predict_proba(IMAGES).shape == (N, n_labels)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_engine_trains_as_keras_does(network):
     clf = classifier(**NETWORKS[network]).fit(IMAGES, Y)
@@ -257,11 +258,13 @@ def test_grid_search():
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.thorough
 def test_it_learns():
     clf = classifier(epochs=60, optimizer__learning_rate=0.01).fit(IMAGES[:30], Y[:30])
     assert (clf.predict(IMAGES[30:]) == Y[30:]).mean() > 0.9
 
 
+@pytest.mark.thorough
 def test_saved_models_predict_the_same(tmp_path):
     clf = classifier(**NETWORKS["augmented"]).fit(IMAGES, Y)
     clf.model_.save(tmp_path / "cnn.keras")

@@ -136,6 +136,7 @@ def test_layer_normalization_in_numpy(center, scale):
     assert ForwardPass.of(several) is not None
 
 
+@pytest.mark.thorough
 def test_a_search_over_values_traces_once():
     clear_compile_cache()
     grid = {"model__dropout": [0.1, 0.3], "model__prior_bias": [True, False]}
@@ -254,6 +255,7 @@ def test_networks_start_at_the_best_constant(model, y, params):
         assert np.allclose(special.softmax(bias), share, atol=0.03)
 
 
+@pytest.mark.thorough
 def test_priors_are_those_of_the_training_rows():
     rare = np.zeros((40, 1), dtype=int)
     rare[:10] = 1

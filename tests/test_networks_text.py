@@ -305,6 +305,7 @@ def test_rows_of_any_length_go_as_far_as_the_texts(monkeypatch):
     assert short.prepare(documents).shape == (7, 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pooling", ["tfidf", "average"])
 def test_how_many_words_may_count_costs_nothing_where_texts_are_short(pooling):
     """Nor does it change a number; texts of another length meet the same weights."""
@@ -579,6 +580,7 @@ def test_words_are_looked_for_once(monkeypatch):
     assert calls == [90, 7, 50, 40]
 
 
+@pytest.mark.thorough
 def test_model_takes_strings_and_is_saved_whole(fitted, tmp_path):
     X = np.array([*TEXTS[:20], "", "words not known"], dtype=object)
     logits = fitted.decision_function(X)
@@ -648,6 +650,7 @@ def test_rows_of_no_weight_teach_no_words():
     )
 
 
+@pytest.mark.thorough
 def test_words_are_counted_in_rows_whatever_their_weights():
     """What is learnt of words would depend on the unit of the weights otherwise."""
     weight = np.random.default_rng(0).integers(1, 9, len(TEXTS))
@@ -690,6 +693,7 @@ def build_bag(meta, units=8):
     return keras.Model(inputs, network(encoder(inputs)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("function", [build_bag, functools.partial(build_bag, units=4)])
 def test_functions_of_users(function):
     clf = KerasMultiLabelClassifier(function, random_state=0, epochs=2, model__units=5)

@@ -63,6 +63,7 @@ def test_score_is_the_subset_accuracy_of_what_is_known(kind):
     )
 
 
+@pytest.mark.thorough
 @EVERY
 def test_a_search_with_missing_labels(kind):
     X, y = make_data()

@@ -92,6 +92,7 @@ def test_a_fork_before_tensorflow_ran_works(forks):
     assert forks[:2] == ["3.0"] * 2
 
 
+@pytest.mark.thorough
 @needs_fork
 @pytest.mark.parametrize("place", [3, 4], ids=["work", "fork again"])
 def test_a_fork_after_tensorflow_ran_is_an_error(forks, place):

@@ -166,6 +166,7 @@ def test_epochs_may_be_opened_later(model):
     assert KerasMultiLabelClassifier(model, epochs=2).fit(TABLE, Y, epochs="auto").n_iter_ > 2
 
 
+@pytest.mark.thorough
 def test_rows_of_weight_zero_change_nothing():
     """Not even the sizes that a recipe goes by."""
     X, y = np.tile(TABLE, (60, 1)), np.tile(Y, (60, 1))

@@ -79,6 +79,7 @@ def cache_size():
 # Law 6.
 
 
+@pytest.mark.thorough
 @both_networks
 def test_clones_agree_with_a_cold_and_a_warm_cache(params, cache_size):
     clf = classifier(**params)
@@ -139,6 +140,7 @@ def test_no_compiled_function_holds_a_variable(params):
     assert [tensor for tensor in held if tensor.dtype == tf.resource] == []
 
 
+@pytest.mark.thorough
 @both_networks
 def test_threads_share_one_trace_and_agree_with_serial_fits(params):
     base = classifier(**params)
@@ -257,6 +259,7 @@ def test_an_interrupt_while_tracing_leaves_a_cache_that_works(monkeypatch):
     assert compile_cache_info().hits == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
 def test_ctrl_c_is_heard_in_the_middle_of_compiled_epochs():
     clf = classifier()

@@ -1024,6 +1024,7 @@ def test_columns_of_polars_numbers_are_not_read_one_by_one(monkeypatch):
     np.testing.assert_array_equal(fit_transform(frame), [[1, 0, 1], [0, 1, 0]])
 
 
+@pytest.mark.thorough
 def test_large_indicators_of_label_lists_are_sparse():
     """Dense, this one would take 40 GB."""
     tags = [f"tag {number}" for number in range(10**5)]

@@ -240,6 +240,7 @@ def test_an_overridden_step_is_the_one_that_runs():
     assert tuple(model.seen) == (None, 4)
 
 
+@pytest.mark.thorough
 def test_eager_steps_agree():
     traced, eager = make_model(), make_model()
     eager.run_eagerly = True
@@ -403,6 +404,7 @@ ROWWISE += [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "name"), ROWWISE)
 def test_gradients_by_rows_do_what_they_do_in_keras_fit(kind, name):
     values = np.random.default_rng(0).integers(0, 5, (50, 4)).astype("int32")
