@@ -238,7 +238,7 @@ def test_page_is_replaced_only_by_a_full_run(bench):
 @pytest.mark.slow
 def test_smoke_run(bench, tmp_path):
     """A row runs, and has a figure for each of its targets."""
-    names = ("predict",)
+    names = ("warm_fit",)
     page = tmp_path / "page.md"
     command = [sys.executable, str(BENCHMARKS / "run.py"), "--quick", "--repeats", "1"]
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from skmultilabel_keras import KerasMultiLabelClassifier
+from skmultilabel_keras import KerasMultiLabelClassifier, clear_compile_cache, losses
 from skmultilabel_keras.networks import Dropout
 
 layers = keras.layers
@@ -29,6 +29,11 @@ def build(meta, make_layers=()):
     for make in make_layers:
         x = make()(x)
     return keras.Model(inputs, layers.Dense(meta["n_units_"])(x))
+
+
+def build_dict(meta):
+    inputs = keras.Input(meta["X_shape_"][1:])
+    return keras.Model(inputs, {"out": layers.Dense(meta["n_units_"])(inputs)})
 
 
 def network(*make_layers):
@@ -134,6 +139,13 @@ CASES = {
         "optimizer__loss_scale_factor": 8.0,
         "fit": {"sample_weight": WEIGHT},
     },
+    "output in a dict": {"model": build_dict},
+    "loss in half precision": {
+        "loss": "binary_crossentropy",
+        "loss__dtype": "float16",
+        "optimizer": "sgd",
+        "optimizer__loss_scale_factor": 1024.0,
+    },
     "two steps in order": {"fit__steps_per_epoch": 2, "shuffle": False},
     "label smoothing": {"loss": "binary_crossentropy", "loss__label_smoothing": 0.3},
     "normalisation": network(dense(), layers.BatchNormalization, layers.LayerNormalization),
@@ -235,6 +247,23 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, engine):
     assert clf.model_._initial_epoch is None
 
 
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [({}, True), ({"compile__loss_weights": [2.0]}, False), ({"loss": "focal"}, False)],
+    ids=["default", "weight of the loss", "focal"],
+)
+def test_training_takes_the_gradient_from_its_formula(params, expected, monkeypatch):
+    asked = []
+    formula = losses.BinaryCrossentropy._slopes
+    monkeypatch.setattr(
+        losses.BinaryCrossentropy, "_slopes", lambda *args: asked.append(1) or formula(*args)
+    )
+    clear_compile_cache()
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, random_state=0, **params).fit(X, Y)
+    assert clf.engine_.name == "shared"
+    assert bool(asked) == expected
+
+
 @pytest.mark.thorough
 def test_many_metrics():
     ours, keras_own = fit_both(metrics=[m if isinstance(m, str) else m() for m in METRICS])
@@ -256,6 +285,15 @@ def test_bfloat16():
     """Kernels differ in where they round, by some 1 / 256."""
     params = network(dense(dtype="mixed_bfloat16"), partial(layers.Dense, 8, dtype="float32"))
     assert_agree(*fit_both(**params, optimizer="sgd"), rtol=0.05, atol=0.01)
+
+
+@pytest.mark.thorough
+def test_outputs_in_bfloat16():
+    def build(meta):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        return keras.Model(inputs, layers.Dense(meta["n_units_"], dtype="bfloat16")(inputs))
+
+    assert_agree(*fit_both(model=build, optimizer="sgd"), rtol=0.05, atol=0.01)
 
 
 def halve(epoch, rate):

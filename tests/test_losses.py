@@ -21,6 +21,7 @@ from skmultilabel_keras.losses import (
     Focal,
     Hill,
     SoftF1,
+    gradient_by_logits,
 )
 
 N_LABELS = 4
@@ -174,15 +175,36 @@ def test_formulas_of_gradients_are_those_of_the_loss(reduction, lacks, options, 
         y[0], y[1, 2] = np.nan, np.nan
     loss = BinaryCrossentropy(reduction=reduction, may_lack=lacks, **options)
     _, expected = gradient_of(loss, y, z, *weight)
-    np.testing.assert_allclose(loss.gradient(y, z, *weight), expected, rtol=1e-5, atol=1e-7)
+    found = gradient_by_logits(loss, y, z, *(weight or [None]))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
-def test_where_the_backend_has_to_find_the_gradient():
+@EVERY
+def test_where_there_is_a_formula_it_is_that_of_the_loss(make):
     y, z = draw()
-    assert [name for name in MAKERS if MAKERS[name]().gradient(y, z) is not None] == [
-        "binary_crossentropy",
-        "smoothed",
-    ]
+    loss = make(label_weight=[[1, 2, 0, 3], [4, 1, 1, 0]])
+    found = gradient_by_logits(loss, y, z, None)
+    assert (found is not None) == isinstance(loss, BinaryCrossentropy)
+    if found is not None:
+        _, expected = gradient_of(loss, y, z)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_there_is_no_formula_for_what_a_subclass_changes():
+    class Doubled(BinaryCrossentropy):
+        def entries(self, y, z):
+            return 2 * super().entries(y, z)
+
+    assert gradient_by_logits(Doubled(), *draw(), None) is None
+    assert gradient_by_logits(keras.losses.BinaryCrossentropy(), *draw(), None) is None
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None])
+def test_the_number_of_labels_may_come_with_the_batch(reduction):
+    y, z = draw(3)
+    loss = BinaryCrossentropy(may_lack=False, reduction=reduction)
+    found = tf.function(loss, input_signature=2 * [tf.TensorSpec((None, None))])(y, z)
+    np.testing.assert_allclose(found, loss(y, z), rtol=1e-6)
 
 
 @EVERY

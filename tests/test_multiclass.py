@@ -1,7 +1,6 @@
 """Classes that exclude each other: encodings, heads and the accuracy that belongs to them."""
 
 import itertools
-from itertools import cycle
 
 import keras
 import numpy as np
@@ -67,7 +66,8 @@ def codes_of(predicted):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("encoding", "activation"), zip(ENCODINGS, cycle([None, "softmax"]), strict=False)
+    ("encoding", "activation"),
+    list(zip(ENCODINGS, itertools.cycle([None, "softmax"]), strict=False)),
 )
 def test_encodings_train_the_same_network(encoding, activation):
     """However classes are written down: same probabilities, same decisions, same accuracy."""

@@ -188,7 +188,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize(("targets", "network"), zip(TARGETS, cycle(NETWORKS), strict=False))
+@pytest.mark.parametrize(("targets", "network"), list(zip(TARGETS, cycle(NETWORKS), strict=False)))
 def test_fit_and_predict(network, targets):
     y = TARGETS[targets]
     label_names = None if y.ndim == 2 else np.unique(y)

@@ -466,7 +466,7 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize(("targets", "way"), zip(TARGETS, cycle(WAYS), strict=False))
+@pytest.mark.parametrize(("targets", "way"), list(zip(TARGETS, cycle(WAYS), strict=False)))
 def test_fit_and_predict(make, way, targets):
     y = TARGETS[targets]
     label_names = None if y.ndim == 2 else np.unique(y)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from skmultilabel_keras import KerasMultiLabelClassifier
-from skmultilabel_keras._tensorflow.process import check_process, limit_threads
+from skmultilabel_keras._tensorflow.process import _thread_limit, check_process, limit_threads
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 needs_processors = pytest.mark.skipif(
@@ -177,6 +177,12 @@ LIMITS = {
     "not a number": (_set_odd_limit, (0, 0)),
     "too late": (_use, (0, 0)),
 }
+
+
+@pytest.mark.parametrize("limit", ["10000", "0", "", "1.5"])
+def test_what_is_no_share_of_the_processors(limit, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", limit)
+    assert _thread_limit() is None
 
 
 @needs_processors

@@ -70,7 +70,7 @@ def errors_of(name, **params):
     return rank_and_fit(y[test], y_score), rank_and_fit(y[test], prior)
 
 
-@pytest.mark.parametrize(("loss", "name"), zip(LOSSES, cycle(OPTIONS), strict=False))
+@pytest.mark.parametrize(("loss", "name"), list(zip(LOSSES, cycle(OPTIONS), strict=False)))
 def test_every_loss_ranks_labels_better_than_their_priors(loss, name):
     ours, prior = errors_of(name, loss=loss)
     assert (ours[:2] < prior[:2]).all()

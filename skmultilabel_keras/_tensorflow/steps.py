@@ -23,7 +23,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 from skmultilabel_keras._compat import compile_arguments
 from skmultilabel_keras._tensorflow.flat_optimizer import FlatOptimizer
 from skmultilabel_keras._tensorflow.specification import hyperparameters_as, smooth_targets
-from skmultilabel_keras.losses import LabelLoss
+from skmultilabel_keras.losses import gradient_by_logits
 
 # Methods that Keras' TensorFlow optimizers replace by versions on tf.Variable; those of the base
 # class work on values.
@@ -188,19 +188,22 @@ class StatelessSteps:
     def _differentiated(self, batch: Batch, y_pred: Any, loss: Any) -> tuple[list[Any], list[Any]]:
         """Return what gradients start from, and the gradients of the loss by it.
 
-        A loss that knows its gradient by the outputs leaves the tape what comes before them.
+        A loss that knows its gradient by the outputs leaves the tape what comes before them, and
+        the penalties.
         """
         model, (_, y, weight) = self.model, _unpack(batch)
-        slope = None
-        if isinstance(model.loss, LabelLoss) and _has_plain_loss(model):
-            slope = model.loss.gradient(y, y_pred, weight)
         scale = model.optimizer.scale_loss
-        if slope is None:
-            scaled = scale(loss)
-            return [scaled], [tf.ones_like(scaled)]
-        penalties = [scale(penalty) for penalty in model.losses]
-        ones = [tf.ones_like(penalty) for penalty in penalties]
-        return [y_pred, *penalties], [tf.cast(scale(slope), y_pred.dtype), *ones]
+        gradient = None
+        if isinstance(y_pred, tf.Tensor) and _has_plain_loss(model):
+            gradient = gradient_by_logits(model.loss, y, y_pred, weight)
+        if gradient is None:
+            targets, gradients = [scale(loss)], []
+        else:
+            targets, gradients = [y_pred], [tf.cast(scale(gradient), y_pred.dtype)]
+            targets += [scale(penalty) for penalty in model.losses]
+        # The tape takes None for all gradients, not for single ones.
+        ones = [tf.ones_like(target) for target in targets[len(gradients) :]]
+        return targets, [*gradients, *ones]
 
     def _update_metrics(self, batch: Batch, y_pred: Any, loss: Any) -> None:
         x, y, weight = _unpack(batch)
@@ -380,9 +383,14 @@ def _without_needless_slices(gradient: Any) -> Any:
 
 
 def _has_plain_loss(model: keras.Model) -> bool:
-    """Tell whether a model's loss is just that of its outputs, and its penalties."""
+    """Tell whether a model's loss is just that of its outputs, and its penalties.
+
+    Not in half precision, where small gradients need the scale of the loss before they are there.
+    """
     is_weighted = compile_arguments(model).get("loss_weights") is not None
-    return type(model).compute_loss is keras.Model.compute_loss and not is_weighted
+    is_precise = getattr(model.loss, "dtype", None) in ("float32", "float64")
+    own = type(model).compute_loss is not keras.Model.compute_loss
+    return is_precise and not is_weighted and not own
 
 
 def _unpack(batch: Batch) -> tuple[Any, Any, Any]:

@@ -95,3 +95,24 @@ def is_mean_of_rows(loss: Any) -> bool:
         and settings.get("ignore_class") is None  # divides by the rows that are left, unweighted
     )
     return (ours or of_keras) and getattr(loss, "reduction", "mean") in _MEANS
+
+
+def gradient_by_logits(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    """Return the gradient of a loss of a batch by its logits, without a tape.
+
+    Parameters
+    ----------
+    loss : object
+        Any loss.
+    y_true, y_pred, sample_weight
+        What it is called with.
+
+    Returns
+    -------
+    tensor of shape (n_samples, n_labels) or None
+        None for all but losses of this package that have a formula for it: a subclass may have
+        changed what it is the gradient of.
+    """
+    if type(loss) not in LOSSES.values():
+        return None
+    return loss._gradient(y_true, y_pred, sample_weight)

@@ -83,21 +83,6 @@ class LabelLoss(keras.losses.Loss):
         """Return the loss of a batch without weights; what the class is called with has them."""
         return self(y_true, y_pred)
 
-    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the gradient of the loss of a batch by its logits, without the backend's tape.
-
-        Parameters
-        ----------
-        y_true, y_pred, sample_weight
-            As when the loss is called.
-
-        Returns
-        -------
-        tensor of shape (n_samples, n_labels) or None
-            None for a loss without a formula for it.
-        """
-        return None
-
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; what a fit told the loss is none of them."""
         weight = self.own_label_weight
@@ -126,6 +111,10 @@ class LabelLoss(keras.losses.Loss):
         """Return the loss for what ``_prepare`` returns."""
         raise NotImplementedError
 
+    def _gradient(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return the gradient by the logits, None where there is no formula for it."""
+        return None
+
     def _weigh_labels(self, y: Any) -> Any:
         """Return the weight of each entry by its label, None for equal ones."""
         if self.label_weight is None:
@@ -137,24 +126,24 @@ class LabelLoss(keras.losses.Loss):
 class EntrywiseLoss(LabelLoss):
     """A loss that is a mean over the entries of an indicator; abstract.
 
-    Subclasses write ``entries`` and, where there is a short formula, ``slopes``.
+    Subclasses write ``entries``; those of this package ``_slopes`` as well where they are short.
     """
 
     def entries(self, y: Any, z: Any) -> Any:
         """Return the loss of each entry, of shape (n_samples, n_labels)."""
         raise NotImplementedError
 
-    def slopes(self, y: Any, z: Any) -> Any:
-        """Return the derivative of each entry's loss by its logit, None to have the backend do it.
+    def _slopes(self, y: Any, z: Any) -> Any:
+        """Return the derivative of each entry's loss by its logit, None where there is no formula.
 
-        In a short formula they take a few operations, a backend's several for each of ``entries``.
+        By a formula they take a few operations, by a tape several for each of ``entries``.
         """
         return None
 
-    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the gradient of the loss of a batch by its logits, None without ``slopes``."""
+    def _gradient(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return the gradient by the logits, for a ``reduction`` that gives one number."""
         y, z, weight, present = self._prepare(y_true, y_pred, sample_weight)
-        slopes = self.slopes(y, z)
+        slopes = self._slopes(y, z)
         if slopes is None:
             return None
         return product(slopes, weight, present, self._weigh_labels(y)) / self._count(z, present)
@@ -174,7 +163,7 @@ class EntrywiseLoss(LabelLoss):
             count = ops.size(z) if present is None else ops.maximum(ops.sum(present), 1.0)
             return ops.cast(count, self.dtype)
         if present is None:
-            return z.shape[-1]
+            return ops.cast(ops.shape(z)[-1], self.dtype)
         return ops.maximum(ops.sum(present, axis=-1, keepdims=True), 1.0)
 
 

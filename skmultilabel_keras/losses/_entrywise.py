@@ -60,7 +60,7 @@ class BinaryCrossentropy(EntrywiseLoss):
         """Return the loss of each entry, of shape (n_samples, n_labels)."""
         return ops.softplus(z) - self._smooth(y) * z
 
-    def slopes(self, y: Any, z: Any) -> Any:
+    def _slopes(self, y: Any, z: Any) -> Any:
         """Return the derivative of each entry's loss by its logit, ``sigmoid(z) - y``."""
         return ops.sigmoid(z) - self._smooth(y)
 
