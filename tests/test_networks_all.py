@@ -250,4 +250,5 @@ def growth():
 @pytest.mark.slow
 @needs_proc
 def test_memory_stays_flat():
-    assert in_new_process(growth) < 0.05
+    """A graph that stays takes some 2 MB: 0.3 a fit, if one network of the seven leaves its own."""
+    assert in_new_process(growth) < 0.1
