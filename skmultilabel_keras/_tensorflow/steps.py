@@ -194,7 +194,7 @@ class StatelessSteps:
         model, (_, y, weight) = self.model, _unpack(batch)
         scale = model.optimizer.scale_loss
         gradient = None
-        if isinstance(y_pred, tf.Tensor) and _has_plain_loss(model):
+        if isinstance(y_pred, tf.Tensor) and _may_start_from_outputs(model):
             gradient = gradient_by_logits(model.loss, y, y_pred, weight)
         if gradient is None:
             targets, gradients = [scale(loss)], []
@@ -382,15 +382,15 @@ def _without_needless_slices(gradient: Any) -> Any:
     return tf.convert_to_tensor(gradient) if each_once else gradient
 
 
-def _has_plain_loss(model: keras.Model) -> bool:
-    """Tell whether a model's loss is just that of its outputs, and its penalties.
+def _may_start_from_outputs(model: keras.Model) -> bool:
+    """Tell whether what a model minimises is its loss of the outputs and its penalties, no more.
 
     Not in half precision, where small gradients need the scale of the loss before they are there.
     """
-    is_weighted = compile_arguments(model).get("loss_weights") is not None
     is_precise = getattr(model.loss, "dtype", None) in ("float32", "float64")
-    own = type(model).compute_loss is not keras.Model.compute_loss
-    return is_precise and not is_weighted and not own
+    is_weighted = compile_arguments(model).get("loss_weights") is not None
+    is_of_keras = type(model).compute_loss is keras.Model.compute_loss
+    return is_precise and is_of_keras and not is_weighted
 
 
 def _unpack(batch: Batch) -> tuple[Any, Any, Any]:
