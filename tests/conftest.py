@@ -51,17 +51,16 @@ settings.load_profile("default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave the quick tests a few minutes: all that is thorough is slow as well."""
+    """Leave the quick tests a few minutes, and the lowest versions the first case of each test."""
     seen = Counter()
     for item in items:
         test = item.nodeid.partition("[")[0]
-        is_slow = item.get_closest_marker("slow") is not None
+        if seen[test] == 0 and not item.get_closest_marker("slow"):
+            item.add_marker("lowest")
         limit = 1 if item.path.stem in TRAINING else QUICK_CASES
-        if seen[test] >= limit and not is_slow:
-            item.add_marker("thorough")
-        seen[test] += 1
-        if item.get_closest_marker("thorough"):
+        if seen[test] >= limit or item.get_closest_marker("thorough"):
             item.add_marker("slow")
+        seen[test] += 1
 
 
 @pytest.fixture(scope="module", autouse=True)

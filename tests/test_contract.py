@@ -67,7 +67,8 @@ def expected_to_fail(estimator):
     return EXPECTED_TO_FAIL
 
 
-@pytest.mark.thorough
+@pytest.mark.lowest
+@pytest.mark.slow
 @parametrize_with_checks([KerasMultiLabelClassifier()], expected_failed_checks=expected_to_fail)
 def test_default(estimator, check, monkeypatch):
     run_check(check, estimator, monkeypatch)
