@@ -29,6 +29,16 @@ def resident_megabytes():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def kept_alive():
+    """Return how many graphs, networks and variables there are, once all garbage is gone."""
+    import keras
+    import tensorflow as tf
+
+    gc.collect()
+    kinds = (tf.Graph, keras.Model, keras.Variable)
+    return sum(issubclass(type(one), kinds) for one in gc.get_objects())
+
+
 def in_new_process(function, *args):
     """Return what a function gives in a process where nothing else has run."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from itertools import cycle
 
 import cloudpickle
 import keras
@@ -52,15 +53,18 @@ def classifier(model, **params):
 # What layers learn by adapt.
 
 
-@pytest.mark.parametrize("make", LEARNT.values(), ids=LEARNT)
-def test_copies_keep_what_layers_have_learnt(make):
+@pytest.mark.parametrize(
+    ("make", "warm_start"),
+    list(zip(LEARNT.values(), cycle([False, True]), strict=False)),
+    ids=LEARNT,
+)
+def test_copies_keep_what_layers_have_learnt(make, warm_start):
     model = keras.Sequential([keras.Input((3,)), make(), layers.Rescaling(1.0), layers.Dense(3)])
     for twin in (copy_model(model), copy_model(copy_model(model))):
         np.testing.assert_array_equal(twin(X), model(X))
-    for params in ({}, {"warm_start": True}):
-        clf = classifier(copy_model(model), **params).fit(X, Y)
-        loaded = pickle.loads(pickle.dumps(clf))
-        np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    clf = classifier(copy_model(model), warm_start=warm_start).fit(X, Y)
+    loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
 
 
 def test_frequencies_of_words_are_copied():

@@ -179,9 +179,13 @@ def test_a_model_with_an_optimizer_takes_what_belongs_to_its_loss(multilabel_dat
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"loss": "focal", "loss__gamma": 1.0}, {"run_eagerly": True}]
+    ("parameters", "options"),
+    [
+        ({"loss": "focal", "loss__gamma": 1.0}, {"optimizer": "sgd"}),
+        ({"loss": "focal", "loss__gamma": 1.0}, {}),
+        ({"run_eagerly": True}, {"optimizer": "sgd"}),
+    ],
 )
-@pytest.mark.parametrize("options", [{}, {"optimizer": "sgd"}])
 def test_a_model_trained_in_place_may_be_copied(parameters, options, multilabel_data):
     """It is compiled from then on, with what the parameters ask for."""
     X, Y = multilabel_data

@@ -69,7 +69,7 @@ def fit_both(X=X, y=Y, engine="shared", fit=None, eager=True, **params):
 
 
 def values(variable):
-    """Those of low precision in float32: old NumPy does not compare bfloat16 with its tolerances."""
+    """Low precision becomes float32: old NumPy does not compare bfloat16 with tolerances."""
     low = variable.dtype in ("bfloat16", "float16")
     return variable.numpy().astype("float32") if low else variable.numpy()
 

@@ -343,7 +343,7 @@ def test_objects_of_the_caller_stay_untouched(multilabel_data):
     assert np.array_equal(clf.fit(X, Y).decision_function(X), first)
 
 
-# 8. Flat memory: here, one trace; megabytes in test_sharing and test_networks_all.
+# 8. Flat memory: here, one trace; megabytes in test_sharing, graphs in test_networks_all.
 
 
 def build_normalized(meta):

@@ -1,12 +1,12 @@
 """What is promised of every built-in network: a table of cases, and each promise over all of it."""
 
-from itertools import cycle, product
+from itertools import cycle
 
 import joblib
 import keras
 import numpy as np
 import pytest
-from resources import in_new_process, needs_proc, resident_megabytes
+from resources import kept_alive
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
@@ -224,31 +224,24 @@ PLAIN |= {"text, convolution": {"model__dropout": 0.0}}
 @over_all
 def test_weights_equal_those_of_keras_fit(case):
     X, params = rows_of(case), PLAIN.get(case, {})
-    ours, keras_fit = (
-        classifier(case, engine=engine, **params).fit(X, Y) for engine in ("auto", "keras")
-    )
+    ours = classifier(case, **params).fit(X, Y)
+    keras_fit = classifier(case, engine="keras", run_eagerly=True, **params).fit(X, Y)
     assert keras_fit.engine_.name == "keras"
     for found, expected in zip(ours.model_.weights, keras_fit.model_.weights, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
-def growth():
-    """Return what a fit with predictions adds to this process, in MB: networks take turns."""
-    cases = ["auto", "linear, sparse", "ensemble", "ensemble, sparse", "cnn", "transfer", "text"]
+@pytest.mark.thorough
+@over_some
+def test_nothing_stays_of_fits(fitted, case):
+    """Neither graphs nor networks; megabytes: test_sharing."""
 
-    def fit(times):
-        for seed, case in product(range(times), cases):
-            X = rows_of(case)
-            clf = classifier(case, random_state=seed, epochs=2, early_stopping=True)
-            clf.fit(X, Y).predict_proba(X)
-        return resident_megabytes()
+    def fit():
+        clf = clone(fitted(case)).set_params(early_stopping=True)
+        clf.fit(rows_of(case), Y).predict_proba(rows_of(case))
 
-    start = fit(20)  # the allocator settles
-    return (fit(20) - start) / (20 * len(cases))  # from one sweep to the next
-
-
-@pytest.mark.slow
-@needs_proc
-def test_memory_stays_flat():
-    """A graph that stays takes some 2 MB: 0.3 a fit, if one network of the seven leaves its own."""
-    assert in_new_process(growth) < 0.1
+    fit()
+    before = kept_alive()
+    for _ in range(3):
+        fit()
+    assert kept_alive() <= before
