@@ -95,8 +95,8 @@ def test_weights_equal_those_of_keras_fit(name, way):
     make = OPTIMIZERS[ENGINE_OF[name]][name]
     ours, own = make_model(make()), make_model(make())
     own.run_eagerly = True
-    history, engine = train(ours, make_rows(), None, make_plan(engine=way))
-    expected = own.fit(X, Y, batch_size=16, epochs=3, shuffle=False, verbose=0).history
+    history, engine = train(ours, make_rows(), None, make_plan(engine=way, epochs=2))
+    expected = own.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
 
     assert engine.name == (ENGINE_OF[name] if way == "auto" else "keras")
     assert_close(ours, own)
@@ -416,9 +416,9 @@ def test_gradients_by_rows_do_what_they_do_in_keras_fit(kind, name):
             return tf.sparse.from_dense(x[rows].toarray())
 
     ours, own = (make_rowwise(kind, OPTIMIZERS["shared"][name]()) for _ in range(2))
-    _, engine = train(ours, make_rows(x=x), None, make_plan())
+    _, engine = train(ours, make_rows(x=x), None, make_plan(epochs=2))
     assert engine.name == "shared"
-    for start in 3 * [0, 16, 32, 48]:
+    for start in 2 * [0, 16, 32, 48]:
         rows = slice(start, start + 16)
         own.train_on_batch(batch_of(rows), Y[rows])
     if hasattr(own.optimizer, "finalize_variable_values"):
