@@ -51,7 +51,7 @@ settings.load_profile("default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave the quick tests a few minutes, and the lowest versions the first case of each test."""
+    """Leave the quick tests a few minutes; with the lowest versions, first cases run as well."""
     seen = Counter()
     for item in items:
         test = item.nodeid.partition("[")[0]

@@ -1,4 +1,4 @@
-"""What tests of several files need of the machine: real data, the memory of a process."""
+"""What tests need of the machine: real data, the memory of a process, what is alive in it."""
 
 import gc
 import multiprocessing

@@ -17,6 +17,14 @@ from sklearn.utils import get_tags
 from skmultilabel_keras import KerasMultiLabelClassifier, _target_encoder, load_digit_scenes
 from skmultilabel_keras.networks import FeatureScaler
 
+
+@pytest.fixture(scope="module")
+def plain(multilabel_data):
+    """Return what ``make_classifier`` makes without parameters, fitted once."""
+    clf = KerasMultiLabelClassifier("mlp", random_state=0, epochs=3, model__hidden_layer_sizes=(8,))
+    return clf.fit(*multilabel_data)
+
+
 # Parameters.
 
 
@@ -107,7 +115,6 @@ def test_call_wins_over_routed_wins_over_declared(multilabel_data):
 @pytest.mark.parametrize(
     "loss",
     [
-        None,
         "binary_crossentropy",
         "bce",
         "BinaryCrossentropy",
@@ -115,14 +122,14 @@ def test_call_wins_over_routed_wins_over_declared(multilabel_data):
         keras.losses.binary_crossentropy,
         keras.losses.BinaryCrossentropy(from_logits=True),
     ],
-    ids=["none", "name", "short name", "class name", "class", "function", "object"],
+    ids=["name", "short name", "class name", "class", "function", "object"],
 )
-def test_ways_to_name_a_loss_are_one(loss, multilabel_data, make_classifier):
+def test_ways_to_name_a_loss_are_one(loss, plain, multilabel_data, make_classifier):
     """Names stand for our own version, which rounds in another way than Keras'."""
     X, Y = multilabel_data
     scores = make_classifier(loss=loss).fit(X, Y).decision_function(X)
-    expected = make_classifier().fit(X, Y).decision_function(X)
-    if loss is None or isinstance(loss, str):
+    expected = plain.decision_function(X)
+    if isinstance(loss, str):
         assert np.array_equal(scores, expected)
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
 
@@ -199,11 +206,16 @@ def test_keras_models_of_every_kind_agree(activation, compile_it, multilabel_dat
     )
 
 
-def test_a_compiled_model_keeps_its_optimizer(multilabel_data):
-    clf = KerasMultiLabelClassifier(compiled(optimizer=keras.optimizers.SGD(0.25)), epochs=1)
-    clf.fit(*multilabel_data)
+def own_loss(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+def test_a_compiled_model_keeps_its_optimizer_and_its_loss(multilabel_data):
+    model = compiled(optimizer=keras.optimizers.SGD(0.25), loss=own_loss)
+    clf = KerasMultiLabelClassifier(model, epochs=1).fit(*multilabel_data)
     assert float(clf.model_.optimizer.learning_rate) == 0.25
     assert type(clf.model_.optimizer) is keras.optimizers.SGD
+    assert clf.model_.loss is own_loss
 
 
 def test_warm_start_trains_a_given_model_in_place(multilabel_data):
@@ -218,15 +230,6 @@ def test_warm_start_trains_a_given_model_in_place(multilabel_data):
 def test_clones_share_a_model_that_is_not_trained_in_place():
     model = compiled()
     assert clone(KerasMultiLabelClassifier(model)).model is model
-
-
-def own_loss(y_true, y_pred):
-    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
-
-
-def test_a_model_compiled_with_a_loss_of_its_own(multilabel_data):
-    clf = KerasMultiLabelClassifier(compiled(loss=own_loss), epochs=1).fit(*multilabel_data)
-    assert clf.model_.loss is own_loss
 
 
 def test_a_model_with_a_step_of_its_own_is_not_made_plain(multilabel_data):
@@ -320,12 +323,11 @@ def test_metrics_with_a_value_for_each_label(multilabel_data, make_classifier):
     assert np.shape(clf.history_["f1_score"]) == (3, 3)
 
 
-def test_losses_without_a_name(multilabel_data, make_classifier):
+def test_losses_without_a_name(plain, multilabel_data, make_classifier):
     loss = functools.partial(keras.losses.binary_crossentropy, from_logits=True)
     clf = make_classifier(loss=loss).fit(*multilabel_data)
-    reference = make_classifier().fit(*multilabel_data)
     X = multilabel_data[0]
-    np.testing.assert_allclose(clf.decision_function(X), reference.decision_function(X), rtol=1e-5)
+    np.testing.assert_allclose(clf.decision_function(X), plain.decision_function(X), rtol=1e-5)
 
 
 def test_integer_inputs_that_cannot_hold_the_values():
@@ -364,25 +366,10 @@ def test_validation_rows_keep_the_proportions_of_labels(monkeypatch):
     assert np.allclose(Y[rows].sum(axis=0), Y.sum(axis=0) / 4, atol=2)
 
 
-@pytest.mark.thorough
-def test_early_stopping_brings_the_best_weights_back(multilabel_data):
-    X, Y = multilabel_data
-    clf = KerasMultiLabelClassifier(
-        "mlp", random_state=0, early_stopping=True, n_iter_no_change=4, epochs=300,
-        optimizer__learning_rate=0.05,
-    )  # fmt: skip
-    clf.fit(X[:60], Y[:60], validation_data=(X[60:], Y[60:]))
-    losses = clf.history_["val_loss"]
-    best = int(np.argmin(losses))
-
-    assert clf.n_iter_ == len(losses) == best + 5 < 300
-    proba = clf.predict_proba(X[60:]).astype(np.float64)
-    now = np.mean([log_loss(Y[60:, j], proba[:, j], labels=[0, 1]) for j in range(3)])
-    assert now == pytest.approx(losses[best], rel=1e-4)
-
-
 def test_early_stopping_sets_a_tenth_aside(multilabel_data, make_classifier):
     clf = make_classifier(early_stopping=True).fit(*multilabel_data)
+    tenth = make_classifier(early_stopping=True, validation_split=0.1).fit(*multilabel_data)
+    assert clf.history_ == tenth.history_
     assert len(clf.history_["val_loss"]) == clf.n_iter_
 
 
@@ -399,8 +386,11 @@ def test_callbacks_as_classes_with_routed_parameters(multilabel_data, make_class
     assert make_classifier(epochs=50, callbacks=listed).fit(*multilabel_data).n_iter_ == 2
 
 
-@pytest.mark.parametrize("name", ["callbacks", "fit__callbacks"])
-@pytest.mark.parametrize("given", [None, [], keras.callbacks.Callback()], ids=["None", "[]", "one"])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("callbacks", None), ("fit__callbacks", []), ("callbacks", keras.callbacks.Callback())],
+    ids=["None", "[]", "one"],
+)
 def test_callbacks_of_a_call_stand_for_those_of_the_estimator(
     name, given, multilabel_data, make_classifier
 ):
@@ -530,9 +520,7 @@ def test_one_hot_targets_that_are_classes(make_classifier):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "loss", [None, "sparse_categorical_crossentropy", "categorical_crossentropy"]
-)
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
 def test_losses_of_classes_agree(loss, make_classifier):
     X = np.random.default_rng(0).normal(size=(60, 4))
     y = X[:, :3].argmax(axis=1)
@@ -555,22 +543,19 @@ def sparse_rows(X):
     return sparse.csr_matrix(np.where(np.median(X) < X, X, 0))
 
 
-@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")  # the test's own doing
-@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
-@pytest.mark.parametrize("array", [False, True], ids=["matrix", "array"])
-def test_sparse_formats_give_one_result(kind, array, multilabel_data, make_classifier):
+@pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_array])
+def test_sparse_formats_give_one_result(make, multilabel_data, make_classifier):
+    """All formats: test_validation."""
     X, Y = multilabel_data
     base = sparse_rows(X)
-    other = getattr(sparse, f"{kind}_{'array' if array else 'matrix'}")(base)
+    other = make(base)
     reference = make_classifier().fit(base, Y)
     clf = make_classifier().fit(other, Y)
     assert np.array_equal(clf.decision_function(other), reference.decision_function(base))
     assert np.array_equal(clf.decision_function(base.toarray()), clf.decision_function(base))
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float16", "float64", "int8", "uint8", "int64", "bool", "object"]
-)
+@pytest.mark.parametrize("dtype", ["float16", "bool", "object"])
 def test_dtypes_of_features(dtype, multilabel_data, make_classifier):
     X, Y = multilabel_data
     values = np.asarray(X > 5).astype(dtype) if dtype == "bool" else X.astype(dtype)
@@ -580,23 +565,16 @@ def test_dtypes_of_features(dtype, multilabel_data, make_classifier):
     assert clf.predict(values.astype(np.float64)).shape == Y.shape
 
 
-@pytest.mark.parametrize("layout", ["fortran", "strided", "read-only", "memmap", "reversed"])
-def test_layouts_of_features(layout, multilabel_data, make_classifier, tmp_path):
+@pytest.mark.parametrize("layout", ["strided", "memmap"])
+def test_layouts_of_features(layout, plain, multilabel_data, make_classifier, tmp_path):
     X, Y = multilabel_data
     if layout == "memmap":
         np.save(tmp_path / "X.npy", X)
         values = np.load(tmp_path / "X.npy", mmap_mode="r")
     else:
-        values = {
-            "fortran": np.asfortranarray,
-            "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
-            "reversed": lambda X: X[::-1].copy()[::-1],
-            "read-only": np.copy,
-        }[layout](X)
-        values.flags.writeable = layout != "read-only"
+        values = np.repeat(X, 2, axis=1)[:, ::2]
     clf = make_classifier().fit(values, Y)
-    reference = make_classifier().fit(X, Y)
-    assert np.array_equal(clf.decision_function(values), reference.decision_function(X))
+    assert np.array_equal(clf.decision_function(values), plain.decision_function(X))
 
 
 def test_images_in_their_own_shape():
@@ -702,10 +680,9 @@ def test_partial_fit_of_label_lists_with_all_classes(classes, make_classifier, m
     assert clf.current_epoch == 3
 
 
-@pytest.mark.parametrize("classes", [[0, 1, 2], [2, 0, 1], np.array([1, 2, 0])], ids=str)
-def test_partial_fit_of_classes_in_any_order(classes, make_classifier, multilabel_data):
+def test_partial_fit_of_classes_in_any_order(make_classifier, multilabel_data):
     """As in scikit-learn: the codes of classes are in sorted order anyhow."""
-    X, y = multilabel_data[0], np.arange(120) % 3
+    X, y, classes = multilabel_data[0], np.arange(120) % 3, np.array([1, 2, 0])
     clf = make_classifier().partial_fit(X, y, classes=classes)
     assert clf.partial_fit(X, y, classes=classes).classes_.tolist() == [0, 1, 2]
     clf.partial_fit(X, y, classes=[1, 0, 2])
@@ -760,17 +737,19 @@ def test_a_passed_network_that_was_never_trained_is_given_statistics(multilabel_
     np.testing.assert_allclose(clf.model_.get_layer("scaler").mean, X.mean(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("classes", [[0, 1], None])
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, pd.DataFrame])
+@pytest.mark.parametrize(
+    ("make", "classes"),
+    [(np.asarray, [0, 1]), (sparse.csr_array, None), (pd.DataFrame, [0, 1])],
+)
 def test_one_label_stays_a_column_in_partial_fit(make, classes, multilabel_data, make_classifier):
     X, Y = multilabel_data
     clf = make_classifier().partial_fit(X, make(Y[:, :1]), classes=classes)
     assert clf.predict(X).shape == (len(X), 1)
 
 
-def test_weights_of_any_size(multilabel_data, make_classifier):
+def test_weights_of_any_size(plain, multilabel_data, make_classifier):
     X, Y = multilabel_data
-    expected = make_classifier().fit(X, Y).predict_proba(X)
+    expected = plain.predict_proba(X)
     for size in (1e-310, 1e-160, 1e300):
         clf = make_classifier().fit(X, Y, sample_weight=np.full(len(X), size))
         np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-5)

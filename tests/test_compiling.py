@@ -52,16 +52,7 @@ def test_copies_of_rows_count_in_every_loss_on_logits(loss, multilabel_data):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("loss", "merged"),
-    [
-        ("mse", True),
-        (keras.losses.Huber, True),
-        ("dice", False),
-        ("tversky", False),
-        (keras.losses.Dice(), False),
-    ],
-)
+@pytest.mark.parametrize(("loss", "merged"), [(keras.losses.Huber, True), ("dice", False)])
 def test_copies_of_rows_count_in_every_loss_on_probabilities(loss, merged, multilabel_data):
     check_copies(*multilabel_data, linear("sigmoid"), loss=loss, merged=merged)
 
@@ -226,7 +217,7 @@ def test_a_model_compiled_without_a_loss_keeps_its_metrics(kind, multilabel_data
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["mae", "AUC", "accuracy", "acc", "mean_squared_error", "Recall"])
+@pytest.mark.parametrize("name", ["AUC", "acc", "mean_squared_error"])
 def test_metrics_are_logged_by_the_names_that_they_are_given_by(name, multilabel_data):
     X, Y = multilabel_data
     model = head(optimizer="sgd", loss="mse", metrics=[name])
@@ -283,10 +274,13 @@ def head_of(meta):
     return keras.Model(inputs, keras.layers.Dense(meta["n_units_"])(inputs))
 
 
-@pytest.mark.parametrize("build", [build_compiled, build_with_more])
 @pytest.mark.parametrize(
-    "loss",
-    [None, "focal", keras.losses.BinaryCrossentropy(from_logits=True)],
+    ("build", "loss"),
+    [
+        (build_compiled, None),
+        (build_with_more, "focal"),
+        (build_with_more, keras.losses.BinaryCrossentropy(from_logits=True)),
+    ],
     ids=["none", "name", "object"],
 )
 def test_metrics_in_compile_kwargs_are_computed_on_probabilities(build, loss, multilabel_data):
@@ -299,15 +293,13 @@ def test_metrics_in_compile_kwargs_are_computed_on_probabilities(build, loss, mu
     logs = {name: values[-1] for name, values in clf.history_.items()}
     assert logs["val_accuracy"] == pytest.approx(right)
     assert logs["val_squares"] == pytest.approx(np.mean((probability - Y) ** 2), rel=1e-5)
-    if build is build_with_more and loss is not None:
+    if build is build_with_more:
         assert logs["val_own"] == pytest.approx(right)
 
 
 TRAINED_WITH = {
-    "optimizer": {"optimizer": "sgd"},
     "learning rate": {"optimizer__learning_rate": 0.01},
     "optimizer object": {"optimizer": keras.optimizers.RMSprop(0.003)},
-    "metrics": {"metrics": ["accuracy", "mse"]},
     "metric parameters": {"metrics": [keras.metrics.AUC], "metrics__curve": "PR"},
     "weighted metrics": {"compile__weighted_metrics": "accuracy"},
     "weights of labels": {"class_weight": "balanced"},
@@ -323,21 +315,19 @@ def test_a_model_trained_in_place_has_what_it_was_compiled_with(parameters, mult
     clf.set_params(warm_start=False).fit(*multilabel_data)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"optimizer__learning_rate": 0.5},
-        {"optimizer": "sgd"},
-        {"metrics": ["mse"]},
-        {"compile__weighted_metrics": ["mse"]},
-    ],
-    ids=str,
-)
-def test_others_than_a_compiled_model_has_would_have_no_effect(other, multilabel_data):
+def test_others_than_a_compiled_model_has_would_have_no_effect(multilabel_data):
     clf = KerasMultiLabelClassifier(head(), warm_start=True, epochs=1, optimizer="adam")
     clf.fit(*multilabel_data)
-    with pytest.raises(ValueError, match=f"{next(iter(other))} would have no effect"):
-        clone(clf).set_params(**other).fit(*multilabel_data)
+    others = {
+        "optimizer__learning_rate": 0.5,
+        "optimizer": "sgd",
+        "metrics": ["mse"],
+        "compile__weighted_metrics": ["mse"],
+    }
+    for name, value in others.items():
+        other = clone(clf).set_params(**{name: value})
+        with pytest.raises(ValueError, match=f"{name} would have no effect"):
+            other.fit(*multilabel_data)
 
 
 @pytest.mark.thorough

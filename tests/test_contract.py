@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, on the default estimator and one unlike it."""
+"""scikit-learn's own checks: all on the default, those of the network on one unlike it."""
 
 import keras
 import pytest
@@ -35,27 +35,19 @@ def run_check(check, estimator, monkeypatch):
     check(estimator)
 
 
-class BuildSelu:
-    """A model function as users write them, whose network ends in an activation.
-
-    An object rather than a function for the sake of its name, which stands in the tests' names.
-    """
-
-    def __repr__(self):
-        return "build_selu"
-
-    def __call__(self, meta, units=24):
-        inputs = keras.Input(meta["X_shape_"][1:])
-        x = FeatureScaler()(inputs)
-        x = keras.layers.Dense(units, activation="selu")(x)
-        activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
-        if meta["n_units_"] == 1 and activation == "softmax":
-            activation = None  # Keras warns of a softmax over one class
-        return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], activation=activation)(x))
+def build_selu(meta, units=24):
+    """Return a network as users write them, which ends in an activation."""
+    inputs = keras.Input(meta["X_shape_"][1:])
+    x = FeatureScaler()(inputs)
+    x = keras.layers.Dense(units, activation="selu")(x)
+    activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
+    if meta["n_units_"] == 1 and activation == "softmax":
+        activation = None  # Keras warns of a softmax over one class
+    return keras.Model(inputs, keras.layers.Dense(meta["n_units_"], activation=activation)(x))
 
 
 OTHER = KerasMultiLabelClassifier(
-    BuildSelu(),
+    build_selu,
     model__units=32,
     batch_size=-1,
     epochs=80,

@@ -214,6 +214,7 @@ CASES = {
 }
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize("params", CASES.values(), ids=CASES)
 def test_as_keras_fit(params):
     assert_agree(*fit_both(**params))

@@ -1,6 +1,7 @@
 """Losses and decision rules as parameters of the estimator."""
 
 import pickle
+from itertools import cycle
 
 import joblib
 import keras
@@ -75,8 +76,11 @@ def test_the_tables_have_all_rules_and_losses():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    ("rule", "make"),
+    list(zip(RULES.values(), cycle([sparse.csr_array, np.asarray]), strict=False)),
+    ids=RULES,
+)
 def test_predictions_are_what_the_rule_decides(rule, make):
     clf = classifier(decision_rule=rule).fit(X, make(Y))
     expected = resolve_decision_rule(rule).fit(Y).decide(clf.predict_proba(X))

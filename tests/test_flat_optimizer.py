@@ -54,6 +54,7 @@ FLAT = {
 }
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize("make", FLAT.values(), ids=FLAT)
 def test_bits_are_those_of_one_variable_after_the_other(make, monkeypatch):
     assert FlatOptimizer.of(compiled(make())) is not None
@@ -78,6 +79,7 @@ NOT_FLAT = {
 }
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize("make", NOT_FLAT.values(), ids=NOT_FLAT)
 def test_optimizers_that_look_at_whole_variables_are_left_alone(make):
     assert FlatOptimizer.of(compiled(make())) is None

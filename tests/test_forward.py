@@ -101,6 +101,7 @@ def test_any_stack_agrees_with_keras(stack, n_rows, batch_size):
     assert_agrees(model, make_rows(n_rows), batch_size)
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_each_activation_agrees_with_keras(name):
     X = np.linspace(-90, 80, 400, dtype=np.float32).reshape(80, 5)

@@ -10,6 +10,7 @@ import joblib
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 
 from skmultilabel_keras import KerasMultiLabelClassifier
@@ -113,10 +114,11 @@ PARAMETERS = {
     "schedule": {"optimizer": keras.optimizers.SGD(Schedule(0.1))},
 }
 
+# Of what is fitted, then of the parameters alone.
 COPIES = {
-    "clone": clone,
     "deepcopy": copy.deepcopy,
     "pickle": lambda clf: pickle.loads(pickle.dumps(clf)),
+    "clone": clone,
 }
 
 
@@ -127,12 +129,17 @@ def classifier(request):
     return KerasMultiLabelClassifier(**{**defaults, "callbacks": [callback], **request.param})
 
 
-def test_copies_train_alike(classifier, multilabel_data):
-    """Copies of copies, of each kind."""
-    history = classifier.fit(*multilabel_data).history_
-    for copied in COPIES.values():
+def test_copies_predict_and_train_alike(classifier, multilabel_data, tmp_path):
+    """Copies of copies, of each kind, and from a file; what is saved needs no registration."""
+    X, Y = multilabel_data
+    history, expected = classifier.fit(X, Y).history_, classifier.predict_proba(X)
+    *of_fitted, of_parameters = COPIES.values()
+    for copied in of_fitted:
         classifier = copied(classifier)
-    assert classifier.fit(*multilabel_data).history_ == history
+    joblib.dump(classifier, tmp_path / "model.joblib")
+    loaded = joblib.load(tmp_path / "model.joblib")
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+    assert of_parameters(loaded).fit(X, Y).history_ == history
 
 
 @pytest.mark.thorough
@@ -147,14 +154,6 @@ def test_a_loss_keeps_its_parameters(multilabel_data):
     for copied in COPIES.values():
         assert copied(clf).loss.weight == 100
         assert copied(clf).loss is not clf.loss
-
-
-def test_a_saved_model_is_loaded_without_registration(classifier, multilabel_data, tmp_path):
-    X, Y = multilabel_data
-    expected = classifier.fit(X, Y).predict_proba(X)
-    joblib.dump(classifier, tmp_path / "model.joblib")
-    loaded = joblib.load(tmp_path / "model.joblib")
-    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
 
 
 def test_a_compiled_model_with_a_loss_of_ones_own(multilabel_data):
@@ -258,12 +257,19 @@ def test_alike_are_those_of_one_class_and_configuration():
 
 @pytest.mark.thorough
 def test_a_saved_network_loads_where_the_estimator_was_imported(multilabel_data, tmp_path):
+    """In a new process: one with a loss and metrics of ours, and an ensemble for sparse rows."""
+    X, Y = multilabel_data
     metrics = ["accuracy", "f1_macro", keras.metrics.AUC(name="area")]
-    clf = KerasMultiLabelClassifier("mlp", epochs=1, loss="focal", metrics=metrics)
-    clf.set_params(validation_split=0.2).fit(*multilabel_data).model_.save(tmp_path / "mlp.keras")
+    mlp = KerasMultiLabelClassifier("mlp", epochs=1, loss="focal", metrics=metrics)
+    mlp.set_params(validation_split=0.2).fit(X, Y)
+    ensemble = KerasMultiLabelClassifier("ensemble", epochs=1, model__n_members=2)
+    ensemble.fit(sparse.csr_array(X), Y)
+    paths = [str(tmp_path / "mlp.keras"), str(tmp_path / "ensemble.keras")]
+    for clf, path in zip((mlp, ensemble), paths, strict=True):
+        clf.model_.save(path)
     code = (
         "import keras; from skmultilabel_keras import KerasMultiLabelClassifier; "
-        f"model = keras.models.load_model({str(tmp_path / 'mlp.keras')!r}); "
-        f"assert model.output_shape == {clf.model_.output_shape}"
+        f"shapes = [keras.models.load_model(path).output_shape for path in {paths}]; "
+        f"assert shapes == 2 * [{mlp.model_.output_shape}]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

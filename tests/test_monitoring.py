@@ -101,11 +101,15 @@ def test_early_stopping_takes_the_best_weights_back(monitor):
     fit(clf.set_params(optimizer__learning_rate=0.05))
     watched = clf.history_[monitor]
     best = min if monitor in ("val_hamming_loss", "val_loss") else max
-    assert len(watched) < 40
+    assert clf.n_iter_ == len(watched) < 40
     assert watched.index(best(watched)) == len(watched) - 4
     if monitor == "val_f1_micro":
         found = metrics.f1_score(Y[HELD_OUT], clf.predict(X[HELD_OUT]), average="micro")
         assert found == best(watched)
+    if monitor == "val_loss":
+        z = clf.decision_function(X[HELD_OUT]).astype(np.float64)
+        found = np.mean(np.logaddexp(0, z) - Y[HELD_OUT] * z)
+        assert found == pytest.approx(best(watched), rel=1e-4)
 
 
 def test_epochs_without_evaluation_have_no_scores():

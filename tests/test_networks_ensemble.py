@@ -1,8 +1,6 @@
 """The ensemble network: members in one network, trained on the mean of their losses."""
 
 import pickle
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from resources import real_file
 from scipy import sparse, special
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold
 
 from skmultilabel_keras import (
     KerasMultiLabelClassifier,
@@ -188,6 +186,7 @@ def soft_f1_of_the_user(y_true, y_pred):
 LOSSES = {
     **{name: kind for name, kind in losses.LOSSES.items() if name != "distribution_balanced"},
     "distribution_balanced": lambda: losses.DistributionBalanced(prior=[0.2, 0.4, 0.5]),
+    "smoothed": lambda: losses.BinaryCrossentropy(label_smoothing=0.2),
     "sum": lambda: losses.BinaryCrossentropy(reduction="sum"),
     "keras": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
     "keras focal": lambda: keras.losses.BinaryFocalCrossentropy(from_logits=True),
@@ -264,11 +263,10 @@ def test_l2_is_the_mean_of_the_penalties_of_the_members():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("engine", ["auto", "keras"])
-def test_members_with_weights_of_their_own_train_as_alone(engine):
+def test_members_with_weights_of_their_own_train_as_alone():
     """Adam's steps do not depend on the factor 1 / n_members of the gradients."""
     params = {"model__share_weights": False, "model__dropout": 0.0, "optimizer__epsilon": 1e-12}
-    clf = classifier(**params, engine=engine, epochs=3).fit(X, Y)
+    clf = classifier(**params, epochs=3).fit(X, Y)
     fresh = clone(clf).initialize(X, Y).model_
     inputs = keras.Input((D,))
     for number in (0, K - 1):
@@ -368,31 +366,24 @@ def test_fit_predict_pickle(X_, target):
     assert np.array_equal(again.predict_proba(X_), clf.predict_proba(X_))
 
 
-@pytest.mark.parametrize("n", [1, 2])
-@pytest.mark.parametrize("X_", [X, SPARSE], ids=["dense", "sparse"])
+@pytest.mark.parametrize(("n", "X_"), [(1, X), (2, SPARSE)], ids=["dense", "sparse"])
 def test_folds_of_one_row(n, X_):
-    clf = classifier(model__n_members=n).fit(X_[:1], Y[:1])
+    """With other numbers of members, set on clones as in a search."""
+    clf = clone(classifier()).set_params(model__n_members=n).fit(X_[:1], Y[:1])
+    assert clf.model_.get_layer("member_logits").n_members == n
     assert clf.predict_proba(X_).shape == (N, L)
 
 
 @pytest.mark.thorough
 def test_a_search_traces_once():
     clear_compile_cache()
-    grid = {
-        "model__dropout": [0.1, 0.4],
-        "model__prior_bias": [True, False],
-        "optimizer__learning_rate": [1e-3, 1e-2],
-    }
-    search = GridSearchCV(classifier(), grid, cv=KFold(4), scoring="roc_auc").fit(SPARSE, Y)
+    grid = [
+        {"model__dropout": [0.1], "model__prior_bias": [True], "optimizer__learning_rate": [1e-3]},
+        {"model__dropout": [0.4], "model__prior_bias": [False], "optimizer__learning_rate": [1e-2]},
+    ]
+    search = GridSearchCV(classifier(), grid, cv=KFold(3), scoring="roc_auc").fit(SPARSE, Y)
     assert search.best_estimator_.engine_.name == "shared"
     assert compile_cache_info().traces == 1
-
-
-@pytest.mark.thorough
-def test_each_number_of_members_is_searched():
-    search = GridSearchCV(classifier(), {"model__n_members": [1, 3]}, cv=2).fit(X, Y)
-    assert len(search.cv_results_["params"]) == 2
-    assert np.isfinite(cross_val_score(classifier(), X, Y, cv=3, scoring="f1_micro")).all()
 
 
 def test_the_kind_of_model_is_part_of_the_key():
@@ -432,9 +423,8 @@ def test_training_goes_on():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("X_", [X, SPARSE], ids=["dense", "sparse"])
-def test_a_saved_network_predicts_and_trains_as_before(X_, tmp_path):
-    clf = classifier().fit(X_, Y)
+def test_a_saved_network_predicts_and_trains_as_before(tmp_path):
+    clf = classifier().fit(X, Y)
     clf.model_.save(tmp_path / "ensemble.keras")
     again = keras.models.load_model(tmp_path / "ensemble.keras")
     assert type(again) is EnsembleModel
@@ -446,17 +436,6 @@ def test_a_saved_network_predicts_and_trains_as_before(X_, tmp_path):
     twin = keras.models.clone_model(again)
     assert type(twin) is EnsembleModel
     assert again.evaluate(X, Y, verbose=0) < history["loss"][-1] + 1
-
-
-@pytest.mark.slow
-def test_a_saved_network_loads_in_a_new_process(tmp_path):
-    classifier().fit(X, Y).model_.save(tmp_path / "ensemble.keras")
-    code = (
-        "import keras, skmultilabel_keras.networks; "
-        f"model = keras.models.load_model({str(tmp_path / 'ensemble.keras')!r}); "
-        f"assert model.output_shape == (None, {L})"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])

@@ -208,7 +208,7 @@ def test_fit_and_predict(network, targets):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", ["normalised", "augmented"])
 def test_the_engine_trains_as_keras_does(network):
     clf = classifier(**NETWORKS[network]).fit(IMAGES, Y)
     keras_fit = clone(clf).set_params(engine="keras").fit(IMAGES, Y)
@@ -219,7 +219,7 @@ def test_the_engine_trains_as_keras_does(network):
 
 def test_integers_are_as_good_as_floats():
     expected = classifier().fit(IMAGES, Y).predict_proba(IMAGES)
-    for dtype in ("float32", "float64", "int64", "uint16"):
+    for dtype in ("float64", "uint16"):
         X = IMAGES.astype(dtype)
         np.testing.assert_array_equal(classifier().fit(X, Y).predict_proba(X), expected)
     X = IMAGES / 255
@@ -250,7 +250,7 @@ def test_fits_share_one_trace():
 def test_grid_search():
     grid = {
         "model__filters": [(4,), [(3, 4)]],
-        "model__augmentation": [None, {"flip": "horizontal"}],
+        "model__augmentation": [{"flip": "horizontal"}],
         "model__pooling": ["max"],
     }
     search = GridSearchCV(classifier(epochs=1), grid, cv=2, scoring="f1_micro").fit(IMAGES, Y)

@@ -356,14 +356,12 @@ BAD_PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", BAD_PARAMETERS)
-def test_bad_parameters(name, fitted):
+def test_bad_parameters(name):
     value, message = BAD_PARAMETERS[name]
-    clf = clone(fitted).fit(TEXTS, Y)
-    before = dict(vars(clf))
+    clf = classifier(**{f"model__{name}": value})
     with pytest.raises(ValueError, match=f"model__{name} must be .*{message}"):
-        clf.set_params(**{f"model__{name}": value}).fit(TEXTS, Y)
-    assert vars(clf).keys() == before.keys()
-    assert clf.model_ is before["model_"]
+        clf.fit(TEXTS, Y)
+    assert not hasattr(clf, "model_")
 
 
 def test_convolutions_take_no_ngrams_and_need_kernels():
@@ -487,9 +485,9 @@ def test_kinds_of_targets():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("pooling", "optimizer"), [("average", "adam"), ("attention", "adamw")])
+@pytest.mark.parametrize(("pooling", "optimizer"), [("tfidf", "adam"), ("attention", "adamw")])
 def test_engine_equals_keras_fit(pooling, optimizer):
-    """Others: test_networks_all."""
+    """Traced steps, with dropout and validation; without these two: test_networks_all."""
     params = {"model__pooling": pooling, "model__dropout": 0.3, "model__hidden_layer_sizes": (5,)}
     ours, keras_own = (
         classifier(engine=engine, optimizer=optimizer, epochs=3, batch_size=20, **params).fit(
@@ -520,18 +518,17 @@ def test_sums_over_words_are_not_for_xla(pooling):
 @pytest.mark.thorough
 def test_folds_of_a_search_share_one_trace():
     """Each fold has a vocabulary of its own; its size alone is in the key."""
-    grid = {"model__dropout": [0.1, 0.2], "optimizer__learning_rate": [1e-3, 1e-2]}
     clear_compile_cache()
     before = compile_cache_info().traces
     clf = classifier(model__pooling="attention", epochs=1)
-    search = GridSearchCV(clf, grid, cv=KFold(3), refit=False)
+    search = GridSearchCV(clf, {"model__dropout": [0.1, 0.2]}, cv=KFold(3), refit=False)
     search.fit(TEXTS, Y)
     training_and_prediction = 2
     assert compile_cache_info().traces - before == training_and_prediction
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("kind", ["list", "series"])
 def test_cross_validation_cuts_strings_up(kind):
     X = CONTAINERS[kind](TEXTS)
     found = cross_val_predict(classifier(epochs=1), X, Y, cv=KFold(2), method="predict")
@@ -582,9 +579,8 @@ def test_model_takes_strings_and_is_saved_whole(fitted, tmp_path):
     assert np.allclose(served.serve(tf.constant(X)), logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-def test_copies_predict_the_same(pooling):
-    clf = classifier(model__pooling=pooling).fit(TEXTS, Y)
+def test_copies_predict_the_same():
+    clf = classifier(model__pooling="attention").fit(TEXTS, Y)
     logits = clf.decision_function(TEXTS)
     for again in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
         assert np.array_equal(again.decision_function(TEXTS), logits)
@@ -651,20 +647,6 @@ def test_words_are_counted_in_rows_whatever_their_weights():
     assert np.array_equal(*idfs)
 
 
-def test_missing_labels_weights_and_losses():
-    missing = np.where(np.random.default_rng(0).random(Y.shape) < 0.2, np.nan, Y)
-    clf = classifier(loss="asymmetric", class_weight="balanced", decision_rule="example_f")
-    clf.fit(TEXTS, missing, sample_weight=np.random.default_rng(1).random(Y.shape))
-    assert clf.predict(TEXTS).shape == Y.shape
-
-
-def test_batches_of_predictions_do_not_matter(fitted):
-    clf = classifier(model__pooling="convolution").fit(TEXTS, Y)
-    logits = clf.decision_function(TEXTS)
-    for size in (1, 7, -1):
-        assert np.allclose(clf.decision_function(TEXTS, batch_size=size), logits, atol=1e-6)
-
-
 # Which networks take text
 
 
@@ -681,8 +663,8 @@ def build_bag(meta, units=8):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("function", [build_bag, functools.partial(build_bag, units=4)])
-def test_functions_of_users(function):
+def test_functions_of_users():
+    function = functools.partial(build_bag, units=4)
     clf = KerasMultiLabelClassifier(function, random_state=0, epochs=2, model__units=5)
     clf.fit(TEXTS, Y)
     assert clf.engine_.name == "shared"

@@ -64,7 +64,7 @@ def test_network_fits_the_kind_of_rows(kind):
     assert clf.predict(X[:1]).shape == (1, 3)
 
 
-@over_kinds
+@pytest.mark.parametrize("kind", ["table", "sparse", "images", "texts"])
 def test_clones_agree_and_name_the_network_themselves(kind):
     """A clone is as the first; and what the recipe says, said by a user, does the same."""
     X, _ = KINDS[kind]

@@ -1,5 +1,7 @@
 """The training and prediction loops do what Keras' own do, for the same batches."""
 
+from itertools import product
+
 import keras
 import numpy as np
 import pytest
@@ -89,6 +91,7 @@ WAYS = [(name, "auto") for name in ENGINE_OF]
 WAYS += [(name, "keras") for name in KINDS]
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize(("name", "way"), WAYS)
 def test_weights_equal_those_of_keras_fit(name, way):
     """50 rows in batches of 16: the last batch is smaller. Keras takes its steps one by one."""
@@ -130,11 +133,11 @@ def test_logs_equal_those_of_keras_fit(normalize, weight):
     assert_close(ours, own)
 
 
-@pytest.mark.parametrize("make", [sparse.csr_array, sparse.csr_matrix])
-def test_sparse_rows_train_the_same_network(make):
+def test_sparse_rows_train_the_same_network():
     dense, from_sparse = make_model(), make_model()
     train(dense, make_rows(), None, make_plan())
-    train(from_sparse, make_rows(x=make(X), y=make(Y)), None, make_plan())
+    rows = make_rows(x=sparse.csr_array(X), y=sparse.csr_matrix(Y))
+    train(from_sparse, rows, None, make_plan())
     for a, b in zip(dense.get_weights(), from_sparse.get_weights(), strict=True):
         assert np.array_equal(a, b)
 
@@ -209,12 +212,13 @@ def test_a_callback_may_stop_training_and_set_the_learning_rate():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("frequency", "expected"), [(1, 4), (2, 2), ([1, 4], 2)])
-def test_validation_frequency(frequency, expected):
-    plan = make_plan(epochs=4, validation_freq=frequency)
-    history, _ = train(make_model(), make_rows(), make_rows(), plan)
-    assert len(history["val_loss"]) == expected
-    assert len(history["loss"]) == 4
+def test_validation_frequency():
+    model = make_model()
+    for frequency, expected in [(1, 4), (2, 2), ([1, 4], 2)]:
+        plan = make_plan(epochs=4, validation_freq=frequency)
+        history, _ = train(model, make_rows(), make_rows(), plan)
+        assert len(history["val_loss"]) == expected
+        assert len(history["loss"]) == 4
 
 
 def test_fewer_steps_than_rows():
@@ -239,15 +243,6 @@ def test_an_overridden_step_is_the_one_that_runs():
     assert tuple(model.seen) == (None, 4)
 
 
-@pytest.mark.thorough
-def test_eager_steps_agree():
-    traced, eager = make_model(), make_model()
-    eager.run_eagerly = True
-    for model in (traced, eager):
-        train(model, make_rows(), None, make_plan(epochs=1))
-    assert_close(traced, eager)
-
-
 @pytest.mark.parametrize("n_rows", [1, 15, 16, 17])
 def test_sizes_around_the_batch_size(n_rows):
     model = make_model()
@@ -266,12 +261,13 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 
 @pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sparse.csr_array])
-@pytest.mark.parametrize("batch_size", [None, 1, 7, 50, 1000, -1])
-def test_outputs_equal_keras_predict_in_any_batches(make, batch_size):
+def test_outputs_equal_keras_predict_in_any_batches(make):
     model = make_model()
-    outputs = predict_outputs(NetworkFunctions(model), make(X), 3, batch_size=batch_size)
-    assert outputs.dtype == np.float32
-    np.testing.assert_allclose(outputs, model.predict(X, verbose=0), rtol=1e-5, atol=1e-7)
+    functions, expected = NetworkFunctions(model), model.predict(X, verbose=0)
+    for batch_size in (None, 1, 7, 50, 1000, -1):
+        outputs = predict_outputs(functions, make(X), 3, batch_size=batch_size)
+        assert outputs.dtype == np.float32
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_prediction_calls_its_hooks():
@@ -325,10 +321,12 @@ def untidy(dense):
     return sparse.csr_array(parts, shape=dense.shape)
 
 
+BATCH_SIZES = (None, 1, 7, -1)
+
+
 @pytest.mark.parametrize("kind", ["shared", "own code", "eager"])
-@pytest.mark.parametrize("batch_size", [None, 1, 7, -1])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
-def test_a_network_that_takes_sparse_rows_gets_them(kind, batch_size, dtype, monkeypatch):
+def test_a_network_that_takes_sparse_rows_gets_them(kind, dtype, monkeypatch):
     monkeypatch.setattr(functions_module, "_SPARSE_UP_TO", 0.9)
     dense = (RNG.integers(-3, 4, (20, 9)) * (RNG.random((20, 9)) < 0.3)).astype(dtype)
     dense[[0, 7, 19]] = 0
@@ -341,7 +339,8 @@ def test_a_network_that_takes_sparse_rows_gets_them(kind, batch_size, dtype, mon
         first.came_sparse.clear()
     functions = NetworkFunctions(model)
     expected = model(tf.sparse.from_dense(dense.astype("float32")), training=False)
-    for rows in (untidy(dense), sparse.csr_matrix(dense), sparse.csr_array(dense)[:0]):
+    containers = (untidy(dense), sparse.csr_matrix(dense), sparse.csr_array(dense)[:0])
+    for rows, batch_size in product(containers, BATCH_SIZES):
         before = rows.copy()
         outputs = predict_outputs(functions, rows, 3, batch_size=batch_size)
         np.testing.assert_allclose(outputs, expected[: len(outputs)], rtol=1e-5, atol=1e-6)
@@ -351,8 +350,9 @@ def test_a_network_that_takes_sparse_rows_gets_them(kind, batch_size, dtype, mon
         )
     assert kind == "shared" or all(first.came_sparse)
     # Dense rows come as they are.
-    outputs = predict_outputs(functions, dense, 3, batch_size=batch_size)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    for batch_size in BATCH_SIZES:
+        outputs = predict_outputs(functions, dense, 3, batch_size=batch_size)
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
@@ -416,6 +416,7 @@ def test_gradients_by_rows_do_what_they_do_in_keras_fit(kind, name):
             return tf.sparse.from_dense(x[rows].toarray())
 
     ours, own = (make_rowwise(kind, OPTIMIZERS["shared"][name]()) for _ in range(2))
+    own.run_eagerly = True
     _, engine = train(ours, make_rows(x=x), None, make_plan(epochs=2))
     assert engine.name == "shared"
     for start in 2 * [0, 16, 32, 48]:
