@@ -565,14 +565,20 @@ def test_dtypes_of_features(dtype, multilabel_data, make_classifier):
     assert clf.predict(values.astype(np.float64)).shape == Y.shape
 
 
-@pytest.mark.parametrize("layout", ["strided", "memmap"])
+@pytest.mark.parametrize("layout", ["fortran", "strided", "read-only", "memmap", "reversed"])
 def test_layouts_of_features(layout, plain, multilabel_data, make_classifier, tmp_path):
     X, Y = multilabel_data
     if layout == "memmap":
         np.save(tmp_path / "X.npy", X)
         values = np.load(tmp_path / "X.npy", mmap_mode="r")
     else:
-        values = np.repeat(X, 2, axis=1)[:, ::2]
+        values = {
+            "fortran": np.asfortranarray,
+            "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+            "reversed": lambda X: X[::-1].copy()[::-1],
+            "read-only": np.copy,
+        }[layout](X)
+        values.flags.writeable = layout != "read-only"
     clf = make_classifier().fit(values, Y)
     assert np.array_equal(clf.decision_function(values), plain.decision_function(X))
 

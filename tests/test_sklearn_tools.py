@@ -260,6 +260,30 @@ def test_halving_search(make, data):
     assert search.best_estimator_.n_iter_ == 2
 
 
+@pytest.mark.slow
+def test_what_users_get():
+    """A pipeline in a search with all scorers and two processes, and its best one scored."""
+    X, Y = sklearn.datasets.make_multilabel_classification(100, 10, n_classes=4, random_state=0)
+
+    pipe = make_pipeline(StandardScaler(), KerasMultiLabelClassifier("mlp", random_state=0))
+    search = GridSearchCV(
+        pipe,
+        {
+            "kerasmultilabelclassifier__optimizer__learning_rate": [1e-3, 1e-2],
+            "kerasmultilabelclassifier__model__hidden_layer_sizes": [(64,), (128, 64)],
+        },
+        scoring=multilabel_scorers(),
+        refit="f1_micro",
+        cv=5,
+        n_jobs=2,
+    )
+    scores = cross_val_score(search.fit(X, Y).best_estimator_, X, Y, scoring="f1_macro")
+
+    _assert_sound_search(search, X, Y, metric="f1_micro")
+    assert scores.shape == (5,)
+    assert scores.mean() > f1_score(Y, np.ones_like(Y), average="macro")
+
+
 # Cross-validation
 
 
