@@ -88,7 +88,7 @@ def losses(settings: Settings) -> list[Quality]:
 def _compare_losses(name: str, settings: Settings) -> Quality:
     split = load_split(name, settings.quick)
     values: Values = {}
-    for loss in LOSSES:
+    for loss in _cut(tuple(LOSSES), settings):
         for seed in range(settings.repeats):
             network = build_network(name, seed, settings, loss=loss)
             y_score = network.fit(split.X_train, split.y_train).predict_proba(split.X_test)
@@ -107,7 +107,7 @@ def _compare_calibration(name: str, settings: Settings) -> Quality:
     split = load_split(name, settings.quick)
     rule = ExampleF(zero_division=0)
     values: Values = {}
-    for loss in LOSSES:
+    for loss in _cut(tuple(LOSSES), settings):
         for seed in range(settings.repeats):
             scored = score_network(name, seed, settings, loss)
             raw, mended = scored.held_out, scored.calibrate()
@@ -264,7 +264,7 @@ def describe_split(name: str, split: Split) -> str:
 
 
 def _cut(names: Sequence[str], settings: Settings) -> Sequence[str]:
-    """Return all data sets, or the last one for a quick run."""
+    """Return all data sets or losses, or the last one for a quick run."""
     return names[-1:] if settings.quick else names
 
 

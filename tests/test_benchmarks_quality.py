@@ -602,6 +602,20 @@ def test_leads_are_shares_of_the_best_other_classifier(bench, make_row):
     assert cells["ranking loss"] == "-100.0%"
 
 
+def test_ours_stands_beside_published_figures(bench, make_row):
+    """Bold where it is better: more, or less, by column."""
+    write, summary = bench.report.write_published, bench.report.Summary
+    text = write(summary([make_row("emotions", "ours", value=0.7)]))
+    assert find_line(text, "LRAP") == "| LRAP | 0.822 | 0.700 |  |  |"
+    assert find_line(text, "ranking loss") == "| ranking loss | 0.1390 | 0.7000 |  |  |"
+    assert find_line(text, "example-F1").count("**0.700**") == 3
+    assert find_line(text, "Hamming loss") == "| Hamming loss | 0.1805 | 0.7000 |  | 0.7000 |"
+
+    text = write(summary([make_row("emotions", "ours", value=0.1)]))
+    assert find_line(text, "ranking loss") == "| ranking loss | 0.1390 | **0.1000** |  |  |"
+    assert "**0.1000**" not in write(summary([make_row("emotions", "prior", value=0.1)]))
+
+
 def test_variants_are_differences_from_the_default(bench, make_row, tmp_path):
     values = {"default": 0.5, "no_bins": 0.25, "tfidf": 0.75}
     rows = [make_row(d, p, value=v) for d in ("flags", "slashdot") for p, v in values.items()]

@@ -264,7 +264,7 @@ def test_cheat_table(load_example, tmp_path, capsys):
     }
     combinations = [example.Combination(*values) for values in expected]
     path = tmp_path / "page.md"
-    results = example.main(path, combinations=combinations)
+    results = example.main(path, epochs=10, combinations=combinations)
 
     assert [tuple(map(example.verdict, results[c])) for c in combinations] == list(
         expected.values()

@@ -737,10 +737,10 @@ MOBILE_WEIGHTS = "mobilenet_v2_0.35_224_notop.weights.h5"
 
 @pytest.mark.slow
 def test_digits_by_the_features_of_a_network_for_photographs():
-    weights, X, y, X_test, y_test = read_mnist(2000, 500)
-    clf = mobile(model__weights=weights, model__image_size=128, epochs=40).fit(X, y)
+    weights, X, y, X_test, y_test = read_mnist(1000, 500)
+    clf = mobile(model__weights=weights, model__image_size=96, epochs=40).fit(X, y)
     assert clf.engine_.name == "shared"
-    assert (clf.predict(X_test) == y_test).mean() > 0.9
+    assert (clf.predict(X_test) == y_test).mean() > 0.85
 
 
 @pytest.mark.thorough
