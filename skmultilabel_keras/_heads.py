@@ -287,7 +287,7 @@ def _find_head(targets: str, loss: str | None) -> Head:
         if head.loss == family:
             return head
     raise ValueError(
-        f"loss={loss!r} does not fit {_describe(targets)}: {_WHY_NOT_LOSS[targets, family]}."
+        f"loss={loss!r} does not fit {describe_targets(targets)}: {_WHY_NOT_LOSS[targets, family]}."
     )
 
 
@@ -295,7 +295,7 @@ def _check_activation(head: Head, activation: str) -> None:
     reason = _WHY_NOT_ACTIVATION.get((head.targets, activation))
     if reason is not None:
         raise ValueError(
-            f"A network that ends in {activation!r} does not fit {_describe(head.targets)}: "
+            f"A network that ends in {activation!r} does not fit {describe_targets(head.targets)}: "
             f"{reason}."
         )
     if activation not in ("sigmoid", "softmax", "linear", "unknown"):
@@ -337,7 +337,7 @@ def _expects_probabilities(loss: str) -> bool:
     return loss not in _FAMILY and hasattr(keras.losses, loss)
 
 
-def _describe(targets: str) -> str:
+def describe_targets(targets: str) -> str:
     return {
         "independent": "a label indicator with several labels per row",
         "one_hot": "an indicator with exclusive=True",

@@ -1,12 +1,11 @@
 """Keras' metrics of a network: those that parameters ask for, on probabilities.
 
-Owns: making them, and which of them a compiled network has.
+Owns: making them, which of them fit the targets, and which a compiled network has.
 Does not own: scores of the validation rows (``_monitoring``), compiling (``_compiling``).
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +13,72 @@ import keras
 from scikeras._utils import unflatten_params
 
 from skmultilabel_keras._compat import compile_arguments
-from skmultilabel_keras._heads import Reading
+from skmultilabel_keras._heads import Reading, describe_targets
 from skmultilabel_keras._keras_objects import is_alike, renewed
 from skmultilabel_keras._parameters import in_list, keras_metrics, metric_classes, params_behind
 
 KINDS_OF_METRICS = ("metrics", "weighted_metrics")
+
+# Keras' metrics by what they compare outputs with: integer codes of classes, the one class of a
+# row of an indicator, or single entries of an indicator.
+_COMPARING = {
+    "codes": (  # a subclass may read targets otherwise
+        keras.metrics.SparseCategoricalAccuracy,
+        keras.metrics.SparseCategoricalCrossentropy,
+        keras.metrics.SparseTopKCategoricalAccuracy,
+    ),
+    "rows": (
+        keras.metrics.CategoricalAccuracy,
+        keras.metrics.CategoricalCrossentropy,
+        keras.metrics.TopKCategoricalAccuracy,
+    ),
+    "entries": (
+        keras.metrics.AUC,
+        keras.metrics.BinaryAccuracy,
+        keras.metrics.BinaryCrossentropy,
+        keras.metrics.FalseNegatives,
+        keras.metrics.FalsePositives,
+        keras.metrics.F1Score,
+        keras.metrics.FBetaScore,
+        keras.metrics.Precision,
+        keras.metrics.PrecisionAtRecall,
+        keras.metrics.Recall,
+        keras.metrics.RecallAtPrecision,
+        keras.metrics.SensitivityAtSpecificity,
+        keras.metrics.SpecificityAtSensitivity,
+        keras.metrics.TrueNegatives,
+        keras.metrics.TruePositives,
+    ),
+}
+
+# By what targets are, how they are encoded, and what a metric compares with. Keras would fail
+# within its own code, or log a number that says something else.
+_WHY_NOT = {
+    ("classes", "codes", "rows"): (
+        "it compares with an indicator, not with integer classes; use 'accuracy' or the "
+        "'sparse_' metric, or pass y as an indicator with exclusive=True"
+    ),
+    ("classes", "codes", "entries"): (
+        "it compares with the entries of an indicator, not with integer classes; use 'accuracy', "
+        "or pass y as an indicator with exclusive=True"
+    ),
+    ("classes", "one_hot", "codes"): (
+        "it compares with integer classes, which become an indicator for this loss; use "
+        "'accuracy', or loss=None"
+    ),
+    ("one_hot", "indicator", "codes"): (
+        "it compares with integer classes, not with an indicator; use 'accuracy', or pass y as "
+        "1-D classes"
+    ),
+    ("independent", "indicator", "codes"): (
+        "it compares with integer classes, not with an indicator; use 'accuracy', or pass y as "
+        "1-D classes"
+    ),
+    ("independent", "indicator", "rows"): (
+        "it takes the first label of a row for its only one; use 'accuracy', or a name of "
+        "multilabel_scorers()"
+    ),
+}
 
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
@@ -124,9 +184,8 @@ def fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None =
         metric = getattr(keras.metrics, reading.head.accuracy)(name=metrics)
     else:
         metric = keras.metrics.get(metrics)
-        if inspect.isclass(metric):
-            metric = metric()
-        elif not isinstance(metric, keras.metrics.Metric):
+        _require_fit(metric, reading)
+        if not isinstance(metric, keras.metrics.Metric):
             name = getattr(metric, "__name__", type(metric).__name__)
             metric = keras.metrics.MeanMetricWrapper(metric, name=name)
     if isinstance(metrics, str):
@@ -135,3 +194,16 @@ def fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None =
     if reading.from_logits and not takes_logits:
         return OnProbabilities(metric, reading.head.activation)
     return metric
+
+
+def _require_fit(metric: Any, reading: Reading) -> None:
+    """Raise for one of Keras' metrics that compares outputs with another kind of targets."""
+    name = getattr(metric, "__name__", type(metric).__name__)
+    is_function = metric is getattr(keras.metrics, name, None)
+    kind = type(keras.metrics.get(name) if is_function else metric)
+    comparing = next((key for key, kinds in _COMPARING.items() if kind in kinds), "")
+    reason = _WHY_NOT.get((reading.head.targets, reading.head.encoding, comparing))
+    if reason is not None and reading.n_units > 1:  # of one class, all metrics say something
+        raise ValueError(
+            f"The metric {name} does not fit {describe_targets(reading.head.targets)}: {reason}."
+        )

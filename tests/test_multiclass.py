@@ -144,6 +144,44 @@ def test_accuracy_is_that_of_the_encoding(encoding, activation, loss, metric):
     assert type(getattr(compiled, "metric", compiled)) is metric
 
 
+TARGETS = {
+    "integers": (CODES, {}),
+    "integers, one-hot loss": (CODES, {"loss": "categorical_crossentropy"}),
+    "one-hot": (np.eye(3, dtype=int)[CODES], {"exclusive": True}),
+    "two classes": (CODES > 0, {}),
+    "one class": (np.zeros(len(CODES), int), {}),
+    "labels": (np.tri(3, dtype=int)[CODES], {}),
+}
+# For which targets each of Keras' metrics is taken. A fold may hold two classes of three, or one.
+METRICS = {
+    "SparseCategoricalAccuracy": {"integers", "two classes", "one class"},
+    "CategoricalAccuracy": set(TARGETS) - {"integers", "labels"},
+    "AUC": set(TARGETS) - {"integers"},
+}
+
+
+@pytest.mark.parametrize(("name", "targets"), list(itertools.product(METRICS, TARGETS)))
+def test_metrics_that_do_not_fit_are_refused_before_training(name, targets):
+    y, params = TARGETS[targets]
+    clf = KerasMultiLabelClassifier("mlp", metrics=[name], epochs=1, random_state=0, **params)
+    if targets in METRICS[name]:
+        assert name in clf.fit(X, y).history_
+        return
+    with pytest.raises(ValueError, match=rf"The metric {name} does not fit .*; use "):
+        clf.fit(X, y)
+    assert not hasattr(clf, "model_")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [keras.metrics.categorical_accuracy, keras.metrics.CategoricalAccuracy(name="own")],
+)
+def test_metrics_that_do_not_fit_may_be_functions_or_objects(metric):
+    clf = KerasMultiLabelClassifier("mlp", metrics=[metric], epochs=1)
+    with pytest.raises(ValueError, match="use 'accuracy' or the 'sparse_' metric"):
+        clf.fit(X, CODES)
+
+
 @pytest.mark.parametrize(("units", "activation"), [(1, None), (1, "sigmoid"), (2, "softmax")])
 def test_two_classes_have_one_output_or_two(units, activation):
     y = np.where(X[:, 0] > 0, "yes", "no")
