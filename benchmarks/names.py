@@ -18,6 +18,11 @@ LATER = "later"
 ONE_ARCHITECTURE = "one architecture"
 MANY_ARCHITECTURES = "many architectures"
 
+SMALL = "table, 600 × 70, 6 labels"
+RARE = "table, 600 × 70, 6 rare labels"
+LARGE = "table, 10,000 × 2,000, 200 labels"
+LARGE_SPARSE = "sparse rows, 10,000 × 2,000, 200 labels"
+
 TIME = "time"
 PEAK_MEMORY = "peak memory"
 MEMORY_GROWTH = "memory growth"

@@ -200,6 +200,7 @@ def test_rows_are_complete(bench):
         "search",
         "search_threads",
         "search_regularised",
+        "default_fit",
         "images",
         "transfer",
         "sparse",
