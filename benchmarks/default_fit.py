@@ -60,7 +60,7 @@ def sample_peak(name: str, case: str, quick: bool) -> Sample:
 
 def _make_fit(name: str, case: str, quick: bool) -> Callable[[], object]:
     problem, make = CASES[case]
-    X, y = make(replace(problem.sized(quick), n_features=50) if quick else problem)
+    X, y = make(replace(problem.sized(quick), n_features=400) if quick else problem)
     model = CONTENDERS[name](random_state=0)
     return lambda: model.fit(X, y)
 

@@ -87,8 +87,8 @@ COST_TITLES = {
     "memory_mb": "Peak memory of fit and prediction, MB beyond the data",
 }
 
-# The best figures that published comparisons of some thirty methods have on "emotions", each
-# metric's by whichever method, as they were gathered before ours was made.
+# The best figures that published comparisons of some thirty methods have on this set, each
+# metric's by whichever method.
 PUBLISHED = {
     "LRAP": 0.822,
     "ranking loss": 0.139,
@@ -361,7 +361,9 @@ def write_published(summary: Summary) -> str:
         columns = [by_title.get(title + way) for way in ("", ", rule", ", tuned")]
         texts = [_beside_published(summary, column, published) for column in columns]
         lines.append([title, by_title[title].format(published), *texts])
-    return format_table(("metric", "published", "default", "its rule", "tuned thresholds"), lines)
+    return format_table(
+        ("metric", "published", "`predict`", "by the rule", "by tuned thresholds"), lines
+    )
 
 
 def _beside_published(summary: Summary, column: Column | None, published: float) -> str:
@@ -369,7 +371,8 @@ def _beside_published(summary: Summary, column: Column | None, published: float)
     if column is None or np.isnan(mean):
         return ""
     text = column.format(mean)
-    better = mean < published if column.less_is_better else mean > published
+    shown = float(text)
+    better = shown < published if column.less_is_better else shown > published
     return f"**{text}**" if better else text
 
 

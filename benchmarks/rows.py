@@ -61,7 +61,7 @@ _SEARCH = (
     f"{_NETWORK}."
 )
 
-# Thrice the 76 MB of the large table, or the 1 MB of the sparse rows, and 500 MB.
+# Three times the features, 0.2, 76 or 1 MB, and 500 MB.
 _MEMORY = {SMALL: 500, RARE: 500, LARGE: 729, LARGE_SPARSE: 503}
 
 # In a forward pass a row takes n_hidden × (n_features + n_labels) multiplications: here 100 × 114,
@@ -127,8 +127,8 @@ ROWS = (
         "A first fit in a new process: tracing and compiling count, imports do not. Labels that "
         "are rare, here one entry in twenty, take more epochs; of the large table it is one in "
         "fifty, of the sparse rows one in a hundred. `MLPClassifier` has its defaults too, one "
-        "hidden layer of 100 for at most 200 epochs. Peak memory: on top of the imports and the "
-        "rows, which are 0.2, 76 and 1 MB.",
+        "hidden layer of 100 for at most 200 epochs. Peak memory: on top of the imports, features "
+        "and labels; its bound is three times the features, of 0.2, 76 and 1 MB, and 500 MB.",
         (
             Target(10, case=SMALL),
             Target(10, case=RARE),

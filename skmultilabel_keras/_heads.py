@@ -338,6 +338,7 @@ def _expects_probabilities(loss: str) -> bool:
 
 
 def describe_targets(targets: str) -> str:
+    """Return the targets of a head in words, for messages."""
     return {
         "independent": "a label indicator with several labels per row",
         "one_hot": "an indicator with exclusive=True",

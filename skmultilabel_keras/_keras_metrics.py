@@ -6,6 +6,7 @@ Does not own: scores of the validation rows (``_monitoring``), compiling (``_com
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,37 +20,60 @@ from skmultilabel_keras._parameters import in_list, keras_metrics, metric_classe
 
 KINDS_OF_METRICS = ("metrics", "weighted_metrics")
 
-# Keras' metrics by what they compare outputs with: integer codes of classes, the one class of a
-# row of an indicator, or single entries of an indicator.
+# Keras' metrics, classes and functions, by what they compare outputs with: integer codes of
+# classes, the one class of each row of an indicator, the single entries of an indicator, or
+# predictions that are themselves targets. Subclasses may read targets otherwise.
 _COMPARING = {
-    "codes": (  # a subclass may read targets otherwise
+    "codes": (
         keras.metrics.SparseCategoricalAccuracy,
         keras.metrics.SparseCategoricalCrossentropy,
         keras.metrics.SparseTopKCategoricalAccuracy,
+        keras.metrics.sparse_categorical_accuracy,
+        keras.metrics.sparse_categorical_crossentropy,
+        keras.metrics.sparse_top_k_categorical_accuracy,
     ),
     "rows": (
         keras.metrics.CategoricalAccuracy,
         keras.metrics.CategoricalCrossentropy,
+        keras.metrics.CategoricalHinge,
+        keras.metrics.OneHotIoU,
+        keras.metrics.OneHotMeanIoU,
         keras.metrics.TopKCategoricalAccuracy,
+        keras.metrics.categorical_accuracy,
+        keras.metrics.categorical_crossentropy,
+        keras.metrics.categorical_focal_crossentropy,
+        keras.metrics.categorical_hinge,
+        keras.metrics.top_k_categorical_accuracy,
     ),
     "entries": (
         keras.metrics.AUC,
         keras.metrics.BinaryAccuracy,
         keras.metrics.BinaryCrossentropy,
-        keras.metrics.FalseNegatives,
-        keras.metrics.FalsePositives,
+        keras.metrics.BinaryIoU,
         keras.metrics.F1Score,
         keras.metrics.FBetaScore,
+        keras.metrics.FalseNegatives,
+        keras.metrics.FalsePositives,
+        keras.metrics.MeanAbsoluteError,
+        keras.metrics.MeanSquaredError,
         keras.metrics.Precision,
         keras.metrics.PrecisionAtRecall,
         keras.metrics.Recall,
         keras.metrics.RecallAtPrecision,
+        keras.metrics.RootMeanSquaredError,
         keras.metrics.SensitivityAtSpecificity,
         keras.metrics.SpecificityAtSensitivity,
         keras.metrics.TrueNegatives,
         keras.metrics.TruePositives,
+        keras.metrics.binary_accuracy,
+        keras.metrics.binary_crossentropy,
+        keras.metrics.binary_focal_crossentropy,
+        keras.metrics.mean_absolute_error,
+        keras.metrics.mean_squared_error,
     ),
+    "predictions": (keras.metrics.Accuracy,),
 }
+_KINDS = {metric: kind for kind, metrics in _COMPARING.items() for metric in metrics}
 
 # By what targets are, how they are encoded, and what a metric compares with. Keras would fail
 # within its own code, or log a number that says something else.
@@ -75,10 +99,18 @@ _WHY_NOT = {
         "1-D classes"
     ),
     ("independent", "indicator", "rows"): (
-        "it takes the first label of a row for its only one; use 'accuracy', or a name of "
-        "multilabel_scorers()"
+        "it treats the labels of a row as classes of which exactly one is true; use 'accuracy' or "
+        "a name of multilabel_scorers(), or exclusive=True if every row does hold one label"
+    ),
+    ("binary", "column", "rows"): (
+        "of one output the largest is always the same; use 'accuracy', or an indicator with "
+        "exclusive=True"
     ),
 }
+_WHY_NOT_PREDICTIONS = (
+    "it counts outputs that equal their targets, but outputs are no labels yet; use 'accuracy', in "
+    "small letters"
+)
 
 
 @keras.saving.register_keras_serializable("skmultilabel_keras")
@@ -198,12 +230,15 @@ def fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None =
 
 def _require_fit(metric: Any, reading: Reading) -> None:
     """Raise for one of Keras' metrics that compares outputs with another kind of targets."""
-    name = getattr(metric, "__name__", type(metric).__name__)
-    is_function = metric is getattr(keras.metrics, name, None)
-    kind = type(keras.metrics.get(name) if is_function else metric)
-    comparing = next((key for key, kinds in _COMPARING.items() if kind in kinds), "")
-    reason = _WHY_NOT.get((reading.head.targets, reading.head.encoding, comparing))
-    if reason is not None and reading.n_units > 1:  # of one class, all metrics say something
+    kind = _KINDS.get(type(metric)) or (_KINDS.get(metric) if inspect.isfunction(metric) else None)
+    if kind is None or (reading.head.targets == "classes" and reading.n_units == 1):
+        return  # a fold may hold one class, of which all metrics say the same
+    reason = _WHY_NOT.get((reading.head.targets, reading.head.encoding, kind))
+    if kind == "predictions":
+        reason = _WHY_NOT_PREDICTIONS
+    if reason is not None:
+        name = metric.__name__ if inspect.isfunction(metric) else type(metric).__name__
         raise ValueError(
-            f"The metric {name} does not fit {describe_targets(reading.head.targets)}: {reason}."
+            f"{name!r} among metrics does not fit {describe_targets(reading.head.targets)}: "
+            f"{reason}."
         )

@@ -91,7 +91,7 @@ OF_THE_NETWORK = (
 @pytest.mark.slow
 @parametrize_with_checks([KerasMultiLabelClassifier()], expected_failed_checks=expected_to_fail)
 def test_default(estimator, check, monkeypatch):
-    """What does not depend on training is checked after a few epochs, so are other containers."""
+    """What does not depend on training, or repeats a check on memory maps, has a few epochs."""
     if name_of(check) not in OF_THE_NETWORK or getattr(check, "keywords", None):
         estimator = clone(estimator).set_params(epochs=4)
     run_check(check, estimator, monkeypatch)

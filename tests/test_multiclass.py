@@ -155,7 +155,8 @@ TARGETS = {
 # For which targets each of Keras' metrics is taken. A fold may hold two classes of three, or one.
 METRICS = {
     "SparseCategoricalAccuracy": {"integers", "two classes", "one class"},
-    "CategoricalAccuracy": set(TARGETS) - {"integers", "labels"},
+    "CategoricalAccuracy": {"integers, one-hot loss", "one-hot", "one class"},
+    "Accuracy": {"one class"},
     "AUC": set(TARGETS) - {"integers"},
 }
 
@@ -167,19 +168,40 @@ def test_metrics_that_do_not_fit_are_refused_before_training(name, targets):
     if targets in METRICS[name]:
         assert name in clf.fit(X, y).history_
         return
-    with pytest.raises(ValueError, match=rf"The metric {name} does not fit .*; use "):
+    with pytest.raises(ValueError, match=rf"{name!r} among metrics does not fit .*; use "):
         clf.fit(X, y)
     assert not hasattr(clf, "model_")
 
 
 @pytest.mark.parametrize(
-    "metric",
-    [keras.metrics.categorical_accuracy, keras.metrics.CategoricalAccuracy(name="own")],
+    "params",
+    [
+        {"metrics": keras.metrics.categorical_accuracy},
+        {"metrics": [keras.metrics.CategoricalAccuracy(name="own")]},
+        {"metrics": keras.metrics.TopKCategoricalAccuracy, "metrics__k": 2},
+        {"compile__weighted_metrics": ["categorical_accuracy"]},
+    ],
+    ids=["function", "object", "routed", "weighted"],
 )
-def test_metrics_that_do_not_fit_may_be_functions_or_objects(metric):
-    clf = KerasMultiLabelClassifier("mlp", metrics=[metric], epochs=1)
+def test_metrics_that_do_not_fit_in_any_form(params):
+    clf = KerasMultiLabelClassifier("mlp", epochs=1, **params)
     with pytest.raises(ValueError, match="use 'accuracy' or the 'sparse_' metric"):
         clf.fit(X, CODES)
+
+
+def test_other_functions_and_subclasses_are_taken():
+    """They may read targets as they like."""
+
+    class FirstClass(keras.metrics.AUC):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            y_true = keras.ops.cast(y_true == 0, "float32")
+            return super().update_state(y_true, y_pred[:, 0], sample_weight)
+
+    clf = KerasMultiLabelClassifier("mlp", metrics=[FirstClass(name="own")], epochs=1)
+    assert "own" in clf.fit(X, CODES).history_
+    one_hot = np.eye(3, dtype=int)[CODES]
+    clf.set_params(metrics=[keras.metrics.huber], exclusive=True)
+    assert "huber" in clf.fit(X, one_hot).history_
 
 
 @pytest.mark.parametrize(("units", "activation"), [(1, None), (1, "sigmoid"), (2, "softmax")])
