@@ -127,8 +127,9 @@ ROWS = (
         "A first fit in a new process: tracing and compiling count, imports do not. Labels that "
         "are rare, here one entry in twenty, take more epochs; of the large table it is one in "
         "fifty, of the sparse rows one in a hundred. `MLPClassifier` has its defaults too, one "
-        "hidden layer of 100 for at most 200 epochs. Peak memory: on top of the imports, features "
-        "and labels; its bound is three times the features, of 0.2, 76 and 1 MB, and 500 MB.",
+        "hidden layer of 100 for at most 200 epochs, on the small tables. Peak memory: on top of "
+        "the imports, features and labels; its bound is three times the features, of 0.2, 76 and "
+        "1 MB, and 500 MB.",
         (
             Target(10, case=SMALL),
             Target(10, case=RARE),
