@@ -19,6 +19,7 @@ QUICK_CASES = 6
 TRAINING = frozenset(
     {
         "test_building",
+        "test_class_weight",
         "test_classifier",
         "test_compiling",
         "test_engine",
@@ -28,6 +29,7 @@ TRAINING = frozenset(
         "test_keras_objects",
         "test_laws",
         "test_missing_labels",
+        "test_monitoring",
         "test_multiclass",
         "test_networks",
         "test_networks_all",

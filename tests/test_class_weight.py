@@ -236,6 +236,7 @@ def test_networks_without_a_graph_take_weights_of_labels():
     assert clf.fit(X, Y).model_.loss.label_weight[0].tolist() == [1, 5, 1]
 
 
+@pytest.mark.thorough
 def test_exclusive_classes_are_weighed_by_rows():
     classes = np.argmax(X[:, :3], axis=1)
     one_hot = np.eye(3, dtype=int)[classes]

@@ -425,6 +425,7 @@ def test_partial_fit_goes_on(multilabel_data, make_classifier):
     assert np.array_equal(steps.decision_function(X), whole.decision_function(X))
 
 
+@pytest.mark.thorough
 def test_partial_fit_of_labels_that_come_later(make_classifier):
     X = np.eye(4, dtype=np.float32)
     clf = make_classifier().partial_fit(X, [["a"]] * 4, classes=["c", "a", "b"])

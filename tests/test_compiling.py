@@ -315,6 +315,7 @@ def test_a_model_trained_in_place_has_what_it_was_compiled_with(parameters, mult
     clf.set_params(warm_start=False).fit(*multilabel_data)
 
 
+@pytest.mark.thorough
 def test_others_than_a_compiled_model_has_would_have_no_effect(multilabel_data):
     clf = KerasMultiLabelClassifier(head(), warm_start=True, epochs=1, optimizer="adam")
     clf.fit(*multilabel_data)

@@ -247,6 +247,7 @@ def test_numpy_ints_and_lists_are_accepted() -> None:
     assert scenes.images.shape == (3, 8, 16)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_small_network_learns_it() -> None:
     """Quick training is far above naming all labels (micro-F1 of 1/3), and not perfect."""

@@ -226,6 +226,7 @@ def empty_cache():
     clear_compile_cache()
 
 
+@pytest.mark.thorough
 def test_a_search_over_rates_traces_once(empty_cache):
     """8 learning rates, 5 folds of two sizes."""
     rates = list(np.logspace(-4, -1, 8))

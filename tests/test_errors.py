@@ -403,6 +403,7 @@ class Stop(keras.callbacks.Callback):
         raise RuntimeError("stop")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_an_optimizer_that_a_failed_fit_made_is_as_new(engine):
     clf = KerasMultiLabelClassifier("mlp", warm_start=True, random_state=0, engine=engine, epochs=2)

@@ -179,6 +179,7 @@ def test_both_engines_train_alike(name):
     )
 
 
+@pytest.mark.thorough
 def test_losses_as_objects_are_left_alone():
     loss = DistributionBalanced()
     clf = classifier(loss=loss, class_weight=[1, 2, 3, 4]).fit(X, Y)

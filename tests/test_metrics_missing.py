@@ -119,6 +119,7 @@ def test_what_is_predicted_for_missing_labels_does_not_matter(case, data):
         np.testing.assert_array_equal(evaluate(*changed), evaluate(*case))
 
 
+@pytest.mark.thorough
 @given(case=missing_cases(), data=st.data())
 @law(15)
 def test_order_of_labels_and_rows_does_not_matter(case, data):

@@ -149,6 +149,7 @@ def test_predictions_have_one_dtype_whatever_a_fold_lacks(dtype):
     assert classifier(epochs=1).fit(X, masked).predict(X).dtype == np.int8
 
 
+@pytest.mark.thorough
 def test_with_and_without_missing_labels_are_two_functions():
     clear_compile_cache()
     for y in (Y, Y_LACKING, Y[:40], Y_LACKING[:40]):

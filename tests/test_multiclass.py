@@ -189,6 +189,7 @@ def test_metrics_that_do_not_fit_in_any_form(params):
         clf.fit(X, CODES)
 
 
+@pytest.mark.thorough
 def test_other_functions_and_subclasses_are_taken():
     """They may read targets as they like."""
 

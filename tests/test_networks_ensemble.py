@@ -294,6 +294,7 @@ def test_members_with_weights_of_their_own_train_as_alone():
         assert np.allclose(member(clf.model_, number, scaled), expected, atol=2e-3)
 
 
+@pytest.mark.thorough
 def test_engines_agree():
     ways = [classifier(engine=engine, epochs=3).fit(X, Y) for engine in ("auto", "keras")]
     assert [clf.engine_.name for clf in ways] == ["shared", "keras"]

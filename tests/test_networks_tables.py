@@ -260,6 +260,7 @@ def test_priors_are_those_of_the_training_rows():
     assert np.allclose(classifier(**still, model__prior_bias=False).fit(X, Y).model_.weights[-1], 0)
 
 
+@pytest.mark.thorough
 def test_a_start_at_the_priors_saves_steps_for_rare_labels():
     rng = np.random.default_rng(1)
     features, rare = rng.normal(size=(300, 5)), rng.random((300, 4)) < 0.03

@@ -579,6 +579,7 @@ def test_model_takes_strings_and_is_saved_whole(fitted, tmp_path):
     assert np.allclose(served.serve(tf.constant(X)), logits, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_copies_predict_the_same():
     clf = classifier(model__pooling="attention").fit(TEXTS, Y)
     logits = clf.decision_function(TEXTS)

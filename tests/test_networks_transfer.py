@@ -128,6 +128,7 @@ def test_gray_images_are_repeated_and_resized():
     np.testing.assert_allclose(found[..., :1], resized, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_range_of_pixels_follows_from_the_dtype(make):
     expected = make().fit(IMAGES, Y).predict_proba(IMAGES)
     X = IMAGES.astype(np.int64)
@@ -508,6 +509,7 @@ def test_fits_share_traces(make):
     assert compile_cache_info().traces == 1
 
 
+@pytest.mark.thorough
 def test_no_head_is_made_anew_for_each_call(make):
     """Keras notes each new use of a layer on that layer."""
     clf = make().partial_fit(IMAGES, Y)

@@ -103,6 +103,7 @@ def test_a_fork_after_tensorflow_ran_is_an_error(forks, place):
     assert "get_context('spawn')" in message
 
 
+@pytest.mark.thorough
 @needs_fork
 @needs_processors
 def test_a_main_process_keeps_its_threads(forks):

@@ -83,6 +83,7 @@ def test_any_targets(y):
     assert clf.predict_proba(TABLE).shape == (60, clf.n_labels_)
 
 
+@pytest.mark.thorough
 def test_networks_of_a_user_are_trained_plainly():
     clf = KerasMultiLabelClassifier("mlp", random_state=0).fit(TABLE, Y)
     assert clf.recipe_ == {"epochs": 100, "optimizer": "adam"}

@@ -179,6 +179,7 @@ for _name in (
     setattr(Recorder, _name, _recorded(_name))
 
 
+@pytest.mark.thorough
 def test_callbacks_see_what_they_see_in_keras_fit():
     ours, own = Recorder(), Recorder()
     plan = make_plan(epochs=2, callbacks=[ours])
