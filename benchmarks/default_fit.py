@@ -55,13 +55,15 @@ def sample_time(name: str, case: str, quick: bool) -> Sample:
 
 
 def sample_peak(name: str, case: str, quick: bool) -> Sample:
-    """Measure the memory of a fit on top of the imports and the rows."""
+    """Measure the memory of a fit on top of the imports, features and labels."""
     return Sample(peak_growth(_make_fit(name, case, quick)))
 
 
 def _make_fit(name: str, case: str, quick: bool) -> Callable[[], object]:
     problem, make = CASES[case]
-    X, y = make(replace(problem.sized(quick), n_features=400) if quick else problem)
+    if quick:
+        problem = replace(problem.sized(quick), n_features=min(problem.n_features, 400))
+    X, y = make(problem)
     model = CONTENDERS[name](random_state=0)
     return lambda: model.fit(X, y)
 

@@ -230,15 +230,16 @@ def fitting_metrics(metrics: Any, reading: Reading, only: Sequence[Any] | None =
 
 def _require_fit(metric: Any, reading: Reading) -> None:
     """Raise for one of Keras' metrics that compares outputs with another kind of targets."""
-    kind = _KINDS.get(type(metric)) or (_KINDS.get(metric) if inspect.isfunction(metric) else None)
-    if kind is None or (reading.head.targets == "classes" and reading.n_units == 1):
+    known = metric if inspect.isfunction(metric) else type(metric)
+    kind, head = _KINDS.get(known), reading.head
+    if kind is None or (head.targets == "classes" and reading.n_units == 1):
         return  # a fold may hold one class, of which all metrics say the same
-    reason = _WHY_NOT.get((reading.head.targets, reading.head.encoding, kind))
     if kind == "predictions":
         reason = _WHY_NOT_PREDICTIONS
-    if reason is not None:
-        name = metric.__name__ if inspect.isfunction(metric) else type(metric).__name__
+    else:
+        reason = _WHY_NOT.get((head.targets, head.encoding, kind), "")
+    if reason:
         raise ValueError(
-            f"{name!r} among metrics does not fit {describe_targets(reading.head.targets)}: "
+            f"{known.__name__!r} among metrics does not fit {describe_targets(head.targets)}: "
             f"{reason}."
         )

@@ -29,12 +29,12 @@ def test_without_stories_the_way_out_is_told(reuters, monkeypatch, tmp_path, fol
 @pytest.mark.slow
 def test_reuters(reuters, capsys):
     real_file(FILE)
-    reuters.main(n_train=500, n_test=200, epochs=8, thresholds=(0.35,))
+    reuters.main(n_train=500, n_test=200, epochs=8, thresholds=(0.2, 0.5))
     first, *_, text, tfidf, ensemble = capsys.readouterr().out.splitlines()
     assert first == "500 training stories, 200 test stories, 90 topics"
     lines = {"text": text, "TF-IDF, mlp": tfidf, "TF-IDF, ensemble": ensemble}
     for name, line in lines.items():
         row = re.split(r" {2,}", line.strip())
         assert row[0] == name
-        assert float(row[1]) == 0.35
+        assert float(row[1]) in (0.2, 0.5)
         assert float(row[2]) > 0.5
