@@ -207,6 +207,17 @@ def test_many_weights_are_not_light(monkeypatch):
     np.testing.assert_array_equal(classifier().fit(X, Y).predict_proba(X), threads)
 
 
+def test_weights_that_members_share_count_for_each(monkeypatch):
+    """A step multiplies by them once for each member."""
+    parameters = {"model": "ensemble", "model__hidden_layer_sizes": (8,), "epochs": 1}
+    one, four = (classifier(**parameters, model__n_members=n).fit(X, Y).model_ for n in (1, 4))
+    n_weights = sum(weight.numpy().size for weight in one.trainable_variables)
+    monkeypatch.setattr(engine, "_LIGHT_WEIGHTS", 4 * n_weights)
+    assert engine.is_light(four)
+    monkeypatch.setattr(engine, "_LIGHT_WEIGHTS", 4 * n_weights - 1)
+    assert not engine.is_light(four)
+
+
 @pytest.mark.thorough
 def test_sparse_targets_are_made_dense_for_xla_where_they_are_small(monkeypatch):
     monkeypatch.setattr(engine, "_XLA_PAYS_FROM", 1)
