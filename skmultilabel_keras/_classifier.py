@@ -81,7 +81,12 @@ from skmultilabel_keras._tensorflow.functions import NetworkFunctions
 from skmultilabel_keras._tensorflow.prediction import in_predictions, predict_outputs
 from skmultilabel_keras._tensorflow.process import prepare_process
 from skmultilabel_keras._tensorflow.training import TrainingPlan, find_host_callback, train
-from skmultilabel_keras._validation import check_features, check_sample_weight, in_order_of_labels
+from skmultilabel_keras._validation import (
+    check_features,
+    check_sample_weight,
+    in_order_of_labels,
+    order_parameters,
+)
 from skmultilabel_keras.decision_rules import DecisionRule
 from skmultilabel_keras.model_selection import split_validation
 from skmultilabel_keras.networks import BackboneInput, FeatureScaler, PiecewiseLinear, is_for_text
@@ -366,6 +371,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         y: Any,
         sample_weight: Any = None,
         validation_data: tuple[Any, ...] | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
         **kwargs: Any,
     ) -> KerasMultiLabelClassifier:
         """Fit the network.
@@ -384,6 +393,8 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             not matter. Weight 0 leaves a row or an entry out.
         validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
             Rows on which loss and metrics are evaluated after each epoch.
+        X_val, y_val, sample_weight_val : default=None
+            The same rows one by one, as scikit-learn's pipelines can transform and route them.
         **kwargs : dict
             Options of this call, such as ``epochs``; better given as parameters.
 
@@ -397,6 +408,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             For data or parameters that do not fit, before any training, and where training
             diverges. The estimator stays as it was.
         """
+        validation_data = _one_validation(validation_data, X_val, y_val, sample_weight_val)
         prepare_process()
         go_on = self.warm_start and self.initialized_
         with self._unchanged_on_error(go_on=go_on):
@@ -663,10 +675,7 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         names = self.target_encoder_.label_names_
         given = in_order_of_labels("decision_rule", self.decision_rule, names)
         rule = clone(decision_rule_of(given)).set_params(**routed)
-        for name, value in rule.get_params().items():
-            ordered = in_order_of_labels(f"decision_rule__{name}", value, names)
-            if ordered is not value:
-                rule.set_params(**{name: ordered})
+        order_parameters("decision_rule", rule, names)
         rule.fit(rows.known_targets())
         check_thresholds(rule)
         return rule
@@ -952,6 +961,24 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         outputs = self._outputs(X, kwargs)
         return self._reading.predict_proba(outputs, overwrite=True)
 
+    def predict_log_proba(self, X: Any, **kwargs: Any) -> np.ndarray:
+        """Return the logarithm of the probability of each label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+            Features.
+        **kwargs : dict
+            Options of this call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_labels)
+            float32, -inf where ``predict_proba`` is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X, **kwargs))
+
     def decision_function(self, X: Any, **kwargs: Any) -> np.ndarray:
         """Return the logit of each label.
 
@@ -1062,6 +1089,27 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
         params = self.get_params()
         options = call_options(params_behind(params, "predict"), "predict", PREDICT_OPTIONS, call)
         return options, in_predictions(callbacks_of_call(params, "predict", call))
+
+
+def _one_validation(
+    data: tuple[Any, ...] | None, X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, ...] | None:
+    """Return validation rows as one tuple, however they are passed."""
+    parts = {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+    given = [name for name, part in parts.items() if part is not None]
+    if not given:
+        return data
+    if data is not None:
+        raise ValueError(
+            f"validation_data must be None where rows are passed as {', '.join(given)}; got both. "
+            "Pass one of them."
+        )
+    if X is None or y is None:
+        raise ValueError(
+            f"X_val and y_val must be passed together; got {', '.join(given)} alone. Pass both, or "
+            "leave them out."
+        )
+    return (X, y) if sample_weight is None else (X, y, sample_weight)
 
 
 def _require_something_known(rows: Rows, must: str) -> None:

@@ -26,8 +26,8 @@ class RoutedParameters:
     """Mixin for estimators with declared and with routed parameters.
 
     Declared parameters are attributes, as in scikit-learn. Routed ones stand in one private dict,
-    for scikit-learn wants a constructor to set nothing else that is public; they read and set like
-    attributes all the same. To stand before the estimator among the bases.
+    for scikit-learn wants a constructor to set nothing else that is public; they are read, set and
+    deleted like attributes all the same. To stand before the estimator among the bases.
     """
 
     build_fn: Any
@@ -105,6 +105,13 @@ class RoutedParameters:
             self.set_params(**{name: value})
         else:
             super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        routed = vars(self).get("_routed_params", {})
+        if name in routed:
+            self._routed_params = {k: v for k, v in routed.items() if k != name}
+        else:
+            super().__delattr__(name)
 
     def _check_names(
         self, params: Mapping[str, Any], error: type[Exception], **builds: Any

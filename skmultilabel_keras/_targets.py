@@ -201,6 +201,8 @@ def _column_holds_classes(
 
 
 def _read_classes(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "T":  # NumPy's strings of any length, which scikit-learn does not know
+        array = array.astype(object)
     if array.dtype.kind in "OmM":  # scikit-learn knows no type for mixed objects
         missing = [row for row, value in enumerate(array) if is_missing(value)]
         if missing:

@@ -162,9 +162,7 @@ def check_sample_weight(
         sample_weight = in_order_of_labels("sample_weight", sample_weight, label_names)
     kind = "O" if sparse.issparse(sample_weight) else np.asarray(sample_weight).dtype.kind
     if kind not in "biufO":
-        raise ValueError(
-            f"sample_weight must hold one number for each row of X; got {sample_weight!r}."
-        )
+        raise ValueError(f"sample_weight must hold one number for each row; got {sample_weight!r}.")
     weight = check_array(
         sample_weight,
         ensure_2d=False,
@@ -175,7 +173,7 @@ def check_sample_weight(
     if weight.shape not in ((n_samples,), (n_samples, n_labels)):
         entries = "" if n_labels is None else f", or for each entry of y, ({n_samples}, {n_labels})"
         raise ValueError(
-            "sample_weight must hold one number for each row of X, shape "
+            "sample_weight must hold one number for each row, shape "
             f"({n_samples},){entries}; got shape {weight.shape}."
         )
     if (weight < 0).any():
@@ -187,7 +185,7 @@ def check_sample_weight(
     if not weight.any():
         raise ValueError(
             "sample_weight must contain at least one non-zero number; got weights that are all "
-            "zero, which leaves nothing to learn from."
+            "zero, which leaves nothing that counts."
         )
     # Sums of larger ones overflow, those of smaller ones vanish; their unit does not matter.
     is_usual = 1 / _LARGEST_WEIGHT < weight.max() < _LARGEST_WEIGHT
@@ -217,6 +215,28 @@ def in_order_of_labels(what: str, values: Any, label_names: np.ndarray) -> Any:
             "columns of y."
         )
     return values
+
+
+def order_parameters(what: str, owner: Any, label_names: np.ndarray) -> None:
+    """Put what the parameters of an object say of labels by name in the labels' order.
+
+    Parameters
+    ----------
+    what : str
+        The parameter of the estimator that holds the object, for messages.
+    owner : object
+        Has ``get_params`` and ``set_params``, and is the caller's to change: a clone.
+    label_names : ndarray of shape (n_labels,)
+
+    Raises
+    ------
+    ValueError
+        As :func:`in_order_of_labels`.
+    """
+    for name, value in owner.get_params().items():
+        ordered = in_order_of_labels(f"{what}__{name}", value, label_names)
+        if ordered is not value:
+            owner.set_params(**{name: ordered})
 
 
 def _require_row_shape(row_shape: tuple[int, ...], shape: tuple[int, ...]) -> None:
@@ -324,7 +344,7 @@ def _as_object_array(X: Sequence[Any]) -> np.ndarray | None:
 
 
 def _may_hold_text(dtype: Any) -> bool:
-    return dtype_kind(dtype) in "OUSmM"
+    return dtype_kind(dtype) in "OUSTmM"
 
 
 def _reject_non_finite(X: Any, columns: Any) -> None:

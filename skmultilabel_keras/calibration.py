@@ -253,7 +253,8 @@ class MultiLabelCalibratedClassifierCV(OutOfFoldClassifier):
         Returns
         -------
         {ndarray, CSR matrix or array} of shape (n_samples, n_labels)
-            0 and 1 in the dtype of the ``y`` of ``fit``; sparse where that was.
+            0 and 1, sparse where the ``y`` of ``fit`` was. Of the dtype of an array or of sparse
+            targets; float64 for a DataFrame of floats, int64 for other DataFrames and for lists.
         """
         probability = self.predict_proba(X)
         return self._encoder.decode(probability > 0.5)

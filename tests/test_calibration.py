@@ -606,7 +606,7 @@ def test_targets_are_checked(y, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (np.ones(3), r"one number for each row of X, .*got shape \(3,\)"),
+        (np.ones(3), r"one number for each row, .*got shape \(3,\)"),
         (np.full(20, -1), "must not be negative"),
     ],
 )

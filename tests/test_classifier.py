@@ -157,6 +157,24 @@ def test_metrics_are_computed_on_probabilities(activation, multilabel_data):
     assert {"loss", "accuracy", "auc", "precision", "r"} <= set(clf.history_)
 
 
+def test_logarithms_of_probabilities(multilabel_data, make_classifier):
+    X, Y = multilabel_data
+    clf = make_classifier().fit(X, Y)
+    np.testing.assert_array_equal(clf.predict_log_proba(X), np.log(clf.predict_proba(X)))
+    clf.model_.layers[-1].bias.assign([-1e9, 0, 1e9])
+    assert np.isneginf(clf.predict_log_proba(X)[:, 0]).all()
+
+
+def test_a_routed_parameter_can_be_taken_back(multilabel_data, make_classifier):
+    clf = make_classifier(loss="focal", loss__gamma=1.0)
+    with pytest.raises(ValueError, match="no parameter 'loss__gamma'"):
+        clf.set_params(loss="zlpr").fit(*multilabel_data)
+    del clf.loss__gamma
+    assert "loss__gamma" not in clf.fit(*multilabel_data).get_params()
+    with pytest.raises(AttributeError):
+        del clf.loss__gamma
+
+
 def test_history_of_the_loss_is_the_loss(multilabel_data, make_classifier):
     X, Y = multilabel_data
     clf = make_classifier().fit(X, Y, validation_data=(X, Y))

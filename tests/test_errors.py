@@ -318,6 +318,13 @@ def test_validation_that_cannot_be_drawn():
         KerasMultiLabelClassifier("mlp", early_stopping=True).fit(X[:1], Y[:1])
     with pytest.raises(ValueError, match="validation_data must be a tuple"):
         KerasMultiLabelClassifier("mlp").fit(X, Y, validation_data=X)
+    with pytest.raises(
+        ValueError, match=r"validation_data must be None where .* X_val, y_val; got"
+    ):
+        KerasMultiLabelClassifier("mlp").fit(X, Y, validation_data=(X, Y), X_val=X, y_val=Y)
+    for alone in ({"X_val": X}, {"y_val": Y}, {"sample_weight_val": np.ones(len(X))}):
+        with pytest.raises(ValueError, match=f"must be passed together; got {next(iter(alone))}"):
+            KerasMultiLabelClassifier("mlp").fit(X, Y, **alone)
 
 
 def test_loss_given_twice():
@@ -374,7 +381,7 @@ def test_validation_rows_of_which_nothing_is_known(split):
 
 def test_weights_of_entries_cannot_be_those_of_a_score():
     clf = KerasMultiLabelClassifier("mlp", epochs=1).fit(X, Y)
-    with pytest.raises(ValueError, match="one number for each row of X, shape"):
+    with pytest.raises(ValueError, match="one number for each row, shape"):
         clf.score(X, Y, sample_weight=np.ones(Y.shape))
     with pytest.raises(ValueError, match="no parameter 'score__sample_weight'"):
         clf.set_params(score__sample_weight=np.ones(12)).fit(X, Y)

@@ -88,8 +88,14 @@ def test_scores_that_are_no_probabilities():
     assert "label_log_loss" not in report.overall
     assert "expected_calibration_error" not in report.overall | report.per_label
     assert report.overall["roc_auc_macro"] == metrics.roc_auc(Y, S)
-    with pytest.raises(ValueError, match="must hold probabilities"):
+    with pytest.raises(ValueError, match=r"must hold probabilities.*or probabilities=False"):
         metrics.multilabel_report(Y, y_score=10 * S)
+
+
+def test_reports_can_be_compared_by_identity():
+    report = metrics.multilabel_report(Y, Y)
+    assert report == report
+    assert report != metrics.multilabel_report(Y, Y)
 
 
 def test_zero_division_is_passed_on():

@@ -15,6 +15,12 @@ def random_labels(n_samples, n_labels=3, density=0.3, seed=0):
     return (np.random.default_rng(seed).random((n_samples, n_labels)) < density).astype(int)
 
 
+@pytest.mark.parametrize("share", [0, 1, 1.5, -0.1, np.nan, 3, "0.2"])
+def test_a_share_is_between_none_and_all(share):
+    with pytest.raises(ValueError, match=r"validation_split must be a finite number in \(0, 1\)"):
+        split_validation(np.eye(6), share, 0)
+
+
 @given(
     n_samples=st.integers(2, 60),
     n_labels=st.integers(1, 6),

@@ -505,9 +505,9 @@ def test_equally_good_cuts_are_settled_by_one_half():
         (None, "objective must be one of 'f1_macro', .*got None"),
         (FBetaObjective, "objective must be one of .*FBetaObjective\\(beta=2.0\\)"),
         (FBetaObjective("weighted"), "average must be one of 'macro', .*got 'weighted'"),
-        (FBetaObjective(beta=0), "beta must be a finite number above 0; got 0"),
-        (FBetaObjective(beta=np.inf), "beta must be a finite number above 0"),
-        (FBetaObjective(beta="1"), "beta must be a finite number above 0; got '1'"),
+        (FBetaObjective(beta=0), r"beta must be a finite number in \(0, 1000\]; got 0"),
+        (FBetaObjective(beta=np.inf), r"beta must be a finite number in \(0, 1000\]"),
+        (FBetaObjective(beta="1"), r"beta must be a finite number in \(0, 1000\]; got '1'"),
         (
             FBetaObjective(zero_division=2),
             r"zero_division must be a finite .* \[0, 1\]; got 2",

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmultilabel_keras import KerasMultiLabelClassifier
 from skmultilabel_keras.calibration import MultiLabelCalibratedClassifierCV
-from skmultilabel_keras.metrics import subset_accuracy
+from skmultilabel_keras.metrics import get_multilabel_scorer, subset_accuracy
 from skmultilabel_keras.model_selection import MultiLabelTunedThresholdClassifierCV
 
 KINDS = [MultiLabelTunedThresholdClassifierCV, MultiLabelCalibratedClassifierCV]
@@ -125,3 +125,20 @@ def test_columns_in_another_order_are_an_error(kind, wrap):
     assert meta.score(X, frame) == meta.score(X, y)
     with pytest.raises(ValueError, match="must have the labels of fit as columns, in their order"):
         meta.score(X, other)
+
+
+@EVERY
+def test_numbers_as_names_have_an_order_too(kind):
+    X, y = make_data()
+    frame = pd.DataFrame(y)
+    fitted = network().fit(X, frame)
+    options = {"refit": False} if kind is MultiLabelTunedThresholdClassifierCV else {}
+    meta = kind(fitted, cv="prefit", **options)
+    with pytest.raises(ValueError, match="the columns of the estimator's fit, in their order"):
+        meta.fit(X, frame[[2, 0, 1]])
+    scorer = get_multilabel_scorer("f1_macro")
+    with pytest.raises(ValueError, match="the columns of the estimator's fit, in their order"):
+        scorer(fitted, X, frame[[2, 0, 1]])
+    # What was fitted to an array has no names.
+    named = pd.DataFrame(y, columns=list("abc"))
+    assert scorer(network().fit(X, y), X, named) == scorer(fitted, X, frame)

@@ -808,6 +808,23 @@ def weighted(make, _routing) -> Pipeline:
 
 
 @pytest.mark.usefixtures("_routing")
+def test_a_pipeline_transforms_validation_rows(make, data):
+    X, y = data
+    X = 100 + 10 * X  # which the network would be lost with
+    classifier = make(model__standardize=False).set_fit_request(
+        X_val=True, y_val=True, sample_weight_val=True
+    )
+    pipe = make_pipeline(StandardScaler(), classifier, transform_input=["X_val"])
+    weight = np.arange(20) % 3 + 1.0
+    pipe.fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20], sample_weight_val=weight)
+    scaled = pipe[0].transform(X)
+    alone = clone(classifier)
+    alone.fit(scaled[20:], y[20:], validation_data=(scaled[:20], y[:20], weight))
+    assert pipe[-1].history_ == alone.history_
+    assert "val_loss" in alone.history_
+
+
+@pytest.mark.usefixtures("_routing")
 def test_routing_needs_a_request(make, data, weight):
     """Weights that nobody asked for are an error, not dropped."""
     pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), make())

@@ -212,6 +212,48 @@ def test_a_callback_may_stop_training_and_set_the_learning_rate():
     assert float(model.optimizer.learning_rate) == pytest.approx(0.025)
 
 
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_training_that_is_stopped_before_it_begins_takes_an_epoch(engine):
+    """As in Keras, so that there are logs."""
+    model = make_model()
+    stop = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: setattr(model, "stop_training", True)
+    )
+    plan = make_plan(epochs=3, callbacks=[stop], engine=engine)
+    history, _ = train(model, make_rows(), None, plan)
+    assert len(history["loss"]) == 1
+
+
+def _freeze(model):
+    model.layers[1].trainable = False
+
+
+def _replace_optimizer(model):
+    model.optimizer = keras.optimizers.SGD(0.0)
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_epoch_end"])
+@pytest.mark.parametrize("change", [_freeze, _replace_optimizer])
+def test_what_a_compiled_function_cannot_see_is_an_error(change, hook):
+    model = make_model()
+    callback = keras.callbacks.LambdaCallback(**{hook: lambda *_: change(model)})
+    plan = make_plan(epochs=3, callbacks=[callback])
+    with pytest.raises(ValueError, match=r"callbacks must leave .* or pass engine='keras'"):
+        train(model, make_rows(), None, plan)
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_history_of_the_users_keeps_out_of_that_of_a_fit(engine):
+    """It may hold other fits."""
+    kept = keras.callbacks.History()
+    plan = make_plan(epochs=2, callbacks=[kept], engine=engine)
+    first, _ = train(make_model(), make_rows(), make_rows(), plan)
+    again, _ = train(make_model(), make_rows(), None, plan)
+    assert set(again) == set(first) - {name for name in first if name.startswith("val_")}
+    assert all(len(values) == 2 for values in (*first.values(), *again.values()))
+    assert len(kept.history["loss"]) == 4
+
+
 @pytest.mark.thorough
 def test_validation_frequency():
     model = make_model()

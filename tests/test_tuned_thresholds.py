@@ -474,7 +474,7 @@ class TestWeightsAndFitParameters:
     @pytest.mark.parametrize(
         ("weight", "message"),
         [
-            (np.ones(3), r"sample_weight must hold one number for each row .*got shape \(3,\)"),
+            (np.ones(3), r"sample_weight must hold one number for each row, .*got shape \(3,\)"),
             (-np.ones(120), "sample_weight must not be negative"),
             (np.zeros(120), "sample_weight must contain at least one non-zero number"),
             (np.ones((120, 2)), r"or for each entry of y, \(120, 3\); got shape \(120, 2\)"),
@@ -671,6 +671,35 @@ class TestErrors:
             tuned.fit(X[:, :2], y[:, :2])
         tuned.estimator_.scale = 1.0
         np.testing.assert_array_equal(tuned.predict(X), expected)
+
+
+def test_thresholds_part_neighbouring_scores_in_single_precision():
+    """In which a rule compares: the middle of two neighbours must not become the upper one."""
+    rng = np.random.default_rng(0)
+    upper = rng.uniform(1e-6, 1, (500, 1)).astype(np.float32)
+    for above in (*upper, np.ones(1, np.float32)):
+        scores = np.array([above] * 3 + [np.nextafter(above, np.float32(0))] * 3)
+        y = np.repeat([1, 0], 3)[:, np.newaxis]
+        tuned = tune(Given(), scores, y, cv="prefit", refit=False)
+        assert tuned.best_score_ == 1
+        np.testing.assert_array_equal(tuned.predict(scores), y)
+        np.testing.assert_array_equal(Threshold(tuned.thresholds_).decide(scores), y)
+
+
+def test_costs_with_names_go_by_the_labels():
+    X, y = make_data()
+    frame = pd.DataFrame(y, columns=["a", "b", "c"])
+    costs = pd.Series({"a": 1.0, "b": 2.0, "c": 20.0})
+    one, other, unnamed = (
+        tune(Centroids(), X, frame, objective=CostObjective(false_negative=given))
+        for given in (costs, costs[["c", "a", "b"]], costs.to_numpy())
+    )
+    assert np.array_equal(one.thresholds_, other.thresholds_)
+    assert np.array_equal(one.thresholds_, unnamed.thresholds_)
+    assert one.objective.false_negative is costs
+    wrong = CostObjective(false_negative=costs.rename({"a": "x"}))
+    with pytest.raises(ValueError, match="objective__false_negative must have the names of the"):
+        tune(Centroids(), X, frame, objective=wrong)
 
 
 def test_weights_with_names_go_by_the_labels():

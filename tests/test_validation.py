@@ -318,6 +318,12 @@ def test_text_is_named_by_column(X, column, text):
         check(X)
 
 
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 2 has this dtype")
+def test_text_of_any_length_is_text():
+    with pytest.raises(ValueError, match="column 0 holds text such as '1'"):
+        check(np.array([["1", "2"], ["3", "4"]], dtype=np.dtypes.StringDType()))
+
+
 @pytest.mark.parametrize(
     "container",
     [list, tuple, np.array, pd.Series, lambda X: np.array(X, object), lambda X: pd.Index(X)],
@@ -442,7 +448,7 @@ def test_no_weights():
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([1, 2], r"one number for each row of X, shape \(3,\); got shape \(2,\)"),
+        ([1, 2], r"one number for each row, shape \(3,\); got shape \(2,\)"),
         (np.ones((3, 1)), r"got shape \(3, 1\)"),
         (pd.DataFrame({"w": [1, 2, 3]}), r"got shape \(3, 1\)"),
         (2.0, r"got shape \(\)"),
@@ -453,9 +459,9 @@ def test_no_weights():
         ([1, np.inf, 1], "Input sample_weight contains infinity"),
         ([0, 0.0, -0.0], "at least one non-zero number; got weights that are all zero"),
         ([False, False, False], "at least one non-zero number"),
-        ("balanced", "one number for each row of X; got 'balanced'"),
-        (["1", "2", "3"], "one number for each row of X; got"),
-        ([1j, 2, 3], "one number for each row of X; got"),
+        ("balanced", "one number for each row; got 'balanced'"),
+        (["1", "2", "3"], "one number for each row; got"),
+        ([1j, 2, 3], "one number for each row; got"),
         (np.ma.array([1, 2, 3], mask=[0, 1, 0]), "sample_weight is a masked array"),
     ],
 )

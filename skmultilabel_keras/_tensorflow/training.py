@@ -153,8 +153,7 @@ def _run_epochs(
 ) -> dict[str, list[float]]:
     model = fit.model if plan.shown is None else plan.shown
     callbacks = keras.callbacks.CallbackList(
-        plan.callbacks,
-        add_history=True,
+        _with_history(plan.callbacks),
         add_progbar=plan.verbose not in (0, False),
         verbose=1 if plan.verbose == "auto" else int(plan.verbose),
         epochs=plan.epochs,
@@ -166,17 +165,19 @@ def _run_epochs(
     model.stop_training = False
     # Keras' BackupAndRestore sets this where it goes on with an interrupted run: this one alone.
     model._initial_epoch = None
+    compiled = _what_is_compiled(model)
     callbacks.on_train_begin()
     epoch = first = model._initial_epoch or plan.initial_epoch
     model._initial_epoch = None
     orders = _orders(rows, replace(plan, initial_epoch=first))
     fit.pull()
     logs: dict[str, Any] = {}
-    while epoch < plan.epochs and not model.stop_training:
+    while epoch < plan.epochs:
         count = 1 if needs_host else fit.how_many(n_steps, plan.epochs - epoch)
         epochs = range(epoch, epoch + count)
         if needs_host:
             callbacks.on_epoch_begin(epoch)
+            _require_compiled(model, compiled)
             fit.pull()
         order = np.stack([rows.index[next(orders)].astype(np.int32) for _ in epochs])
         evaluates = [_validates_after(number, plan.validation_freq) for number in epochs]
@@ -187,6 +188,8 @@ def _run_epochs(
             _check_finite_loss(logs, number)
             callbacks.on_epoch_end(number, logs)
         epoch += count
+        if model.stop_training:
+            break
     if not needs_host:
         fit.push()
     if plan.epochs > first:
@@ -209,7 +212,7 @@ def _fit_with_keras(
         evaluation,
         batch_size=plan.batch_size,
         n_steps=n_steps,
-        callbacks=[*plan.callbacks, _StopAtDivergence()],
+        callbacks=_with_history([*plan.callbacks, _StopAtDivergence()]),
         epochs=plan.epochs,
         initial_epoch=plan.initial_epoch,
         verbose=plan.verbose,
@@ -223,6 +226,30 @@ def _orders(rows: Rows, plan: TrainingPlan) -> Iterator[np.ndarray]:
     while True:
         yield epoch_order(len(rows), plan.seed, number, shuffle=plan.shuffle)
         number += 1
+
+
+def _with_history(callbacks: Sequence[keras.callbacks.Callback]) -> list[Any]:
+    """Return callbacks with one behind them that keeps the logs of this fit.
+
+    Keras would take one of the user's for it, which may hold those of other fits.
+    """
+    return [*callbacks, keras.callbacks.History()]
+
+
+def _what_is_compiled(model: keras.Model) -> list[Any]:
+    """Return the objects that a compiled function takes for given."""
+    return [model.optimizer, model.loss, *model.trainable_variables]
+
+
+def _require_compiled(model: keras.Model, compiled: list[Any]) -> None:
+    """Raise where a callback changed what a compiled function takes for given."""
+    now = _what_is_compiled(model)
+    if len(now) != len(compiled) or any(a is not b for a, b in zip(now, compiled, strict=True)):
+        raise ValueError(
+            "callbacks must leave the optimizer, the loss and which layers are trained as they "
+            "are, since compiled functions do not see the change; got others in a fit that had "
+            "begun. Change them before fit, or pass engine='keras'."
+        )
 
 
 class _StopAtDivergence(keras.callbacks.Callback):

@@ -169,12 +169,13 @@ def check_whole(name: str, value: Any, meaning: str) -> int:
     return min(int(value), sys.maxsize)
 
 
-def check_probabilities(score: npt.NDArray[Any], metric: str) -> None:
-    """Raise unless all scores are between 0 and 1."""
+def check_probabilities(score: npt.NDArray[Any], metric: str, hint: str = "") -> None:
+    """Raise unless all scores are between 0 and 1; the message ends with the hint."""
     if score.min() < 0 or score.max() > 1:
         raise ValueError(
             f"y_score must hold probabilities, between 0 and 1, for the {metric}; got values from "
-            f"{score.min():.10g} to {score.max():.10g}. Pass the result of predict_proba."
+            f"{score.min():.10g} to {score.max():.10g}. Pass the result of predict_proba"
+            f"{hint}."
         )
 
 

@@ -41,6 +41,7 @@ from skmultilabel_keras.metrics._reading import (
     LabelScores,
     LabelSets,
     Matrix,
+    check_probabilities,
     read_labels,
     read_scores,
     read_sets,
@@ -62,7 +63,7 @@ _RATIOS = {
 _N_BINS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MultilabelReport:
     """What :func:`multilabel_report` returns; ``print`` shows it as text.
 
@@ -237,6 +238,9 @@ def _rate_scores(
     per_label: dict[str, Floats],
 ) -> None:
     """Add the metrics of scores to both parts of a report."""
+    if probabilities:
+        hint = ", or probabilities=False for a report without log loss and calibration error"
+        check_probabilities(scores.score, "log loss", hint)
     _rate_rankings(scores, overall)
     curves, curve = trace_labels(scores), trace_entries(scores)
     for name, find_areas, undefined in (

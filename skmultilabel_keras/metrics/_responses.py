@@ -70,7 +70,9 @@ def require_same_order(name: str, estimator: Any, y: Any) -> None:
     """Raise for a DataFrame with other labels than a fitted estimator's, or in another order."""
     fitted = _find_label_names(estimator)
     given = list(y.columns) if hasattr(y, "columns") else fitted
-    if given != fitted and fitted != list(range(len(fitted))):
+    # Numbers are the names of labels that have none, too; the same ones in another order are names.
+    may_be_named = fitted != list(range(len(fitted))) or set(given) == set(fitted)
+    if given != fitted and may_be_named:
         raise ValueError(
             f"{name} must have the columns of the estimator's fit, in their order, {fitted}; got "
             f"{given}."

@@ -248,7 +248,7 @@ def fbeta_score(
     y_true, y_pred : indicators of shape (n_samples, n_labels)
         Entries that are missing (NaN) in ``y_true`` count nowhere.
     beta : float
-        From 0 (precision) on; 1 gives F1, large values come near recall.
+        From 0 (precision) to 1000 (recall, nearly); 1 gives F1.
     average : {"micro", "macro", "samples", "weighted"} or None
         What is counted together, see the module's docstring; None for one value for each label.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -263,7 +263,7 @@ def fbeta_score(
     Raises
     ------
     ValueError
-        Where ``beta`` is negative or not finite, or an argument breaks a rule of the module's
+        Where ``beta`` is not between 0 and 1000, or an argument breaks a rule of the module's
         docstring.
 
     References
@@ -276,7 +276,7 @@ def fbeta_score(
     0.5555555555555556
     """
     check_average(average, AVERAGES)
-    beta = check_number("beta", beta, 0, hint=_OF_BETA)
+    beta = check_number("beta", beta, 0, 1e3, hint=_OF_BETA)
     sets = read_sets(y_true, y_pred, sample_weight)
     return average_ratio(sets, average, fbeta_parts(beta), zero_division)
 

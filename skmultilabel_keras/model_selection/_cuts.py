@@ -156,8 +156,10 @@ def _between(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     upper = np.where(np.isposinf(above), np.maximum(1.0, below), above)
     lower = np.where(np.isneginf(below), np.minimum(0.0, above), below)
     middle = lower + (upper - lower) / 2
-    # Rounding may lift the middle of two neighbouring floats onto the upper one. Below the last
-    # score it has to be a number that is smaller in float32 as well.
+    # Rounding may lift the middle of two neighbouring floats onto the upper one, in float32 too, in
+    # which rules compare. Below the last score it has to be a number that is smaller there as well.
     under = upper - np.maximum(np.abs(upper) * 2.0**-22, _LEAST)
     rounded = np.where(lower < above, lower, under)
-    return np.where(middle < above, middle, rounded)
+    with np.errstate(over="ignore"):
+        is_below = (middle < above) & (middle.astype(np.float32) < above)
+    return np.where(is_below, middle, rounded)

@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skmultilabel_keras._intervals import check_number
-from skmultilabel_keras._validation import nearest_names
+from skmultilabel_keras._validation import nearest_names, order_parameters
 from skmultilabel_keras.model_selection._cuts import (
     TIE,
     ScoredLabels,
@@ -103,7 +103,7 @@ class FBetaObjective(_CutObjective):
         "macro" is the mean over labels and has a cut for each. "micro" is one ratio over all
         labels and rows, "samples" the mean over rows; both have one cut for all labels.
     beta : float, default=1.0
-        Weight of recall against precision, above 0.
+        Weight of recall against precision, above 0 and up to 1000.
     zero_division : float, default=0.0
         Value, in [0, 1], of a label or row for which nothing is true or predicted.
 
@@ -141,7 +141,7 @@ class FBetaObjective(_CutObjective):
             raise ValueError(
                 f"average must be one of {', '.join(map(repr, _AVERAGES))}; got {self.average!r}."
             )
-        check_number("beta", self.beta, 0, above=True)
+        check_number("beta", self.beta, 0, 1e3, above=True)
         check_number("zero_division", self.zero_division, 0, 1)
 
     def _has_one_cut(self) -> bool:
@@ -196,8 +196,8 @@ class CostObjective(_CutObjective):
     Parameters
     ----------
     false_positive, false_negative : float or array-like of shape (n_labels,), default=1.0
-        Costs of a wrong label and of a label not found, for all labels or for each. They must be
-        neither negative nor both zero.
+        Costs of a wrong label and of a label not found, for all labels or for each; a Series goes
+        by the names of labels. They must be neither negative nor both zero.
 
     Notes
     -----
@@ -384,8 +384,11 @@ _OBJECTIVES: dict[str, Callable[[], Any]] = {
 }
 
 
-def resolve_objective(objective: Any, n_labels: int) -> Any:
-    """Return the objective that a name, an object or a function stands for, checked."""
+def resolve_objective(objective: Any, label_names: np.ndarray) -> Any:
+    """Return the objective that a name, an object or a function stands for, checked.
+
+    Costs of labels by name are put in the order of the labels.
+    """
     if isinstance(objective, str):
         if objective not in _OBJECTIVES:
             raise ValueError(
@@ -393,7 +396,9 @@ def resolve_objective(objective: Any, n_labels: int) -> Any:
             )
         return _OBJECTIVES[objective]()
     if isinstance(objective, _CutObjective):
-        objective.check(n_labels)
+        objective = clone(objective)
+        order_parameters("objective", objective, label_names)
+        objective.check(len(label_names))
         return objective
     if callable(objective) and not isinstance(objective, type) and _takes_two(objective):
         return _MetricObjective(objective)

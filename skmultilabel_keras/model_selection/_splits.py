@@ -22,6 +22,7 @@ from scipy import sparse
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_random_state
 
+from skmultilabel_keras._intervals import check_number
 from skmultilabel_keras.model_selection._indicator import read_strata
 from skmultilabel_keras.model_selection._rarest import RarestLabels
 
@@ -226,7 +227,7 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     Raises
     ------
     ValueError
-        If there are fewer than two rows.
+        If there are fewer than two rows, or the share is not in (0, 1).
 
     Examples
     --------
@@ -236,6 +237,7 @@ def split_validation(y: Any, validation_split: float, seed: int) -> tuple[np.nda
     >>> y[validation].sum(axis=0).tolist()
     [2, 2]
     """
+    check_number("validation_split", validation_split, 0, 1, above=True, below=True)
     n_samples = y.shape[0]
     if n_samples < 2:
         raise ValueError(

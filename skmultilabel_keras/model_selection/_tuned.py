@@ -77,10 +77,10 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
         ================================  ==========================================  =============
 
         All but the last are exact: no other threshold does better on the same scores. A function
-        is tried on up to 200 thresholds: all distinct ones, or those at quantiles of the scores,
-        one half over those of true labels, and always 0.5. It gets indicators of int8, the truth in
-        float64 with NaN where labels are missing, and no weights. Parameters of objects can be
-        searched, as ``objective__beta``.
+        is tried on some 200 thresholds at most: all distinct ones, or those at quantiles of the
+        scores, one half over those of true labels, and always 0.5. It gets indicators of int8, the
+        truth in float64 with NaN where labels are missing, and no weights. Parameters of objects
+        can be searched, as ``objective__beta``.
     cv : int, float, splitter, iterable or "prefit", default=None
         Which rows the scores are of: an integer is the number of folds of a
         :class:`MultilabelStratifiedKFold`, None stands for 5; a float in (0, 1) is the share of
@@ -208,7 +208,7 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
         )
         X, y, target = self._read(X, y)
         n_labels = target.true.shape[1]
-        objective = resolve_objective(self.objective, n_labels)
+        objective = resolve_objective(self.objective, target.encoder.label_names_)
         entry_weight, row_weight = _read_weights(target, sample_weight)
         fit_params, split_params = self._route(sample_weight, params)
         self._check_refit()
@@ -244,7 +244,8 @@ class MultiLabelTunedThresholdClassifierCV(OutOfFoldClassifier):
         Returns
         -------
         {ndarray, CSR matrix or array} of shape (n_samples, n_labels)
-            0 and 1 in the dtype of the ``y`` of ``fit``; sparse where that was.
+            0 and 1, sparse where the ``y`` of ``fit`` was. Of the dtype of an array or of sparse
+            targets; float64 for a DataFrame of floats, int64 for other DataFrames and for lists.
         """
         scores = self.predict_proba(X)
         return self._encoder.decode(scores > self.thresholds_)
