@@ -22,6 +22,8 @@ INTEGERS = {
     "list of strings": lambda codes: NAMES[codes].tolist(),
     "series": lambda codes: pd.Series(NAMES[codes]),
 }
+if hasattr(np.dtypes, "StringDType"):  # of NumPy 2
+    INTEGERS["strings of any length"] = lambda codes: NAMES[codes].astype(np.dtypes.StringDType())
 ONE_HOT = {
     "one-hot": lambda codes: np.eye(3, dtype=int)[codes],
     "one-hot booleans": lambda codes: np.eye(3, dtype=bool)[codes],
