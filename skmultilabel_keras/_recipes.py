@@ -30,9 +30,8 @@ _MOST_PRODUCTS = 5e11
 # units.
 _MANY_WEIGHTS, _MOST_WEIGHTS = 6_000_000, 8_000_000
 
-# Shares of its labels that a row of a table has: fewer ask for more epochs, below the second for
-# longer steps instead, to a limit.
-_USUAL_SHARE, _RARE_SHARE, _RAREST_SHARE = 0.3, 0.1, 0.05
+# Shares of its labels that a row of a table has: fewer ask for more epochs, to a limit.
+_USUAL_SHARE, _RAREST_SHARE = 0.3, 0.05
 
 _MOST_EPOCHS = 100
 _MOST_STEPS = 1200  # on sparse rows, unless eight epochs take more
@@ -112,9 +111,8 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
     batch_size = _asked_batch_size(params, n_rows) or usual
     # One rate for one batch of all rows, as of epochs.
     scale_of = 256 if batch_size >= n_rows else _between(32, batch_size, 256)
-    share = max(meta["label_share_"], _RAREST_SHARE)
-    wanted = 30 * _times(_USUAL_SHARE / max(share, _RARE_SHARE), 500 / n_rows)
-    longer = max(1.0, _RARE_SHARE / share) ** 0.5
+    rarity = _USUAL_SHARE / max(meta["label_share_"], _RAREST_SHARE)
+    wanted = 30 * _times(rarity, 500 / n_rows)
     epochs = _epochs(wanted, usual, batch_size, n_rows)
     products = units * (n_inputs + units + n_units) * n_rows
     n_members = next((n for n in (8, 4) if n * products * epochs <= _MOST_PRODUCTS), 2)
@@ -127,7 +125,7 @@ def _table(params: Mapping[str, Any], meta: Mapping[str, Any]) -> Recipe:
         "model__smooth_clip": 3.0,
         "model__n_bins": n_bins,
         "optimizer": "adam",
-        "optimizer__learning_rate": 7e-4 * longer * (scale_of / 32) ** 0.5,
+        "optimizer__learning_rate": 7e-4 * (scale_of / 32) ** 0.5,
         "epochs": _between(min(epochs, 2), affordable, epochs),
         "batch_size": batch_size,
     }

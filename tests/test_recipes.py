@@ -286,16 +286,6 @@ def test_rarer_labels_never_take_fewer_epochs(n_rows):
     assert epochs == sorted(epochs)
 
 
-def test_rare_labels_take_longer_steps_before_they_take_all_epochs():
-    """A small table of them is to be learnt in seconds."""
-    shares = (1.0, 0.3, 0.1, 0.07, 0.05, 0.0)
-    recipes = [recipe_of(600, 70, 6, label_share=share) for share in shares]
-    rates = [recipe["optimizer__learning_rate"] for recipe in recipes]
-    assert rates == sorted(rates)
-    assert rates[0] == rates[2] < rates[3] < rates[4] == rates[5] < 1.5 * rates[0]
-    assert recipes[2]["epochs"] == recipes[5]["epochs"] < 60
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("how", ["array", "CSR", "missing", "weights"])
 def test_share_of_labels_is_that_of_known_entries(how):
