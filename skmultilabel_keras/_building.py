@@ -277,6 +277,11 @@ def _built_optimizers(network: keras.Model) -> set[str]:
     return {name for name, optimizer in _optimizers(network).items() if optimizer.built}
 
 
+def _is_compiled_otherwise(network: keras.Model, compiled: Mapping[str, Any]) -> bool:
+    now = compile_arguments(network) | {"optimizer": network.optimizer}
+    return any(value is not compiled[name] for name, value in now.items())
+
+
 def note_network(network: keras.Model) -> Callable[[], None]:
     """Return a function that puts a network, and what it is compiled with, back as it is now."""
     compiled: dict[str, Any] = {}
@@ -285,6 +290,8 @@ def note_network(network: keras.Model) -> Callable[[], None]:
     built = _built_optimizers(network)
     variables = network_state(network)
     values = [variable.numpy() for variable in variables]
+    # Parents first: layers hand on whether they are trained.
+    flags = [(part, part.trainable) for part in (*network._flatten_layers(), *network.variables)]
 
     def put_back() -> None:
         late = _built_optimizers(network) - built
@@ -298,10 +305,11 @@ def note_network(network: keras.Model) -> Callable[[], None]:
             optimizer = compiled["optimizer"]
             optimizer = fresh.get(id(optimizer)) or renewed(optimizer)
             recompile(network, compiled | {"optimizer": optimizer})
-        elif late or any(
-            value is not compiled[k] for k, value in compile_arguments(network).items()
-        ):
+        elif late or _is_compiled_otherwise(network, compiled):
             recompile(network, compiled)
+        if any(part.trainable != flag for part, flag in flags):
+            for part, flag in flags:
+                part.trainable = flag
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         _finalize_layers(network)

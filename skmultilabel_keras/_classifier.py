@@ -393,8 +393,10 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             not matter. Weight 0 leaves a row or an entry out.
         validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
             Rows on which loss and metrics are evaluated after each epoch.
-        X_val, y_val, sample_weight_val : default=None
-            The same rows one by one, as scikit-learn's pipelines can transform and route them.
+        X_val, y_val, sample_weight_val : array-like with an entry for each row, default=None
+            The same rows one by one, of the shapes of ``X``, ``y`` and ``sample_weight``, for
+            scikit-learn's pipelines, which can transform and route them. Cross-validation cuts them
+            into folds where they have as many rows as ``X``; the tuple above it leaves whole.
         **kwargs : dict
             Options of this call, such as ``epochs``; better given as parameters.
 
@@ -408,18 +410,18 @@ class KerasMultiLabelClassifier(RoutedParameters, KerasClassifier):
             For data or parameters that do not fit, before any training, and where training
             diverges. The estimator stays as it was.
         """
-        validation_data = _one_validation(validation_data, X_val, y_val, sample_weight_val)
         prepare_process()
         go_on = self.warm_start and self.initialized_
         with self._unchanged_on_error(go_on=go_on):
             options = self._check_parameters(kwargs, go_on=go_on)
+            held_out = _one_validation(validation_data, X_val, y_val, sample_weight_val)
             rows = self._read_rows(X, y, sample_weight, reset=not go_on)
             if has_missing(rows.y):  # looked at first, as the rows are copied for the check
                 require_known_labels(rows.y[rows.index], self.target_encoder_.label_names_)
             rows = self._begin(rows, options, go_on=go_on)
             options = complete(options, self._recipe)
             rows = self._encode(rows, options)
-            rows, validation = self._set_aside(rows, options, validation_data)
+            rows, validation = self._set_aside(rows, options, held_out)
             self.decision_rule_ = self._learn_rule(rows)  # not from validation rows
             self._train(rows, validation, options, go_on=go_on)
         return self

@@ -206,6 +206,30 @@ def test_a_fit_that_goes_on_and_fails_puts_weights_back(method, multilabel_data)
     assert len(clf.history_["loss"]) == 2
 
 
+def _freeze(model):
+    model.trainable = False
+
+
+def _replace_optimizer(model):
+    model.optimizer = keras.optimizers.SGD(0.0)
+
+
+@pytest.mark.parametrize("change", [_freeze, _replace_optimizer])
+def test_what_a_callback_changed_is_put_back_where_a_fit_fails(change, multilabel_data):
+    X, Y = multilabel_data
+    clf = tiny_classifier(warm_start=True).fit(X, Y)
+    network, optimizer, scores = clf.model_, clf.model_.optimizer, clf.decision_function(X)
+    hook = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: change(network))
+    with pytest.raises(ValueError, match="callbacks must leave"):
+        clf.set_params(callbacks=[hook]).fit(X, Y)
+    clf.set_params(callbacks=None)
+
+    assert clf.model_.optimizer is optimizer
+    assert all(layer.trainable for layer in clf.model_.layers)
+    assert np.array_equal(clf.decision_function(X), scores)
+    assert not np.array_equal(clf.fit(X, Y).decision_function(X), scores)
+
+
 # 6. Clones.
 
 

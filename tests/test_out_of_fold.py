@@ -128,6 +128,14 @@ def test_columns_in_another_order_are_an_error(kind, wrap):
 
 
 @EVERY
+def test_logarithms_of_probabilities(kind):
+    X, y = make_data()
+    meta = kind(network(), cv=2).fit(X, y)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(meta.predict_log_proba(X), np.log(meta.predict_proba(X)))
+
+
+@EVERY
 def test_numbers_as_names_have_an_order_too(kind):
     X, y = make_data()
     frame = pd.DataFrame(y)

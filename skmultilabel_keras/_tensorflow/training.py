@@ -238,7 +238,8 @@ def _with_history(callbacks: Sequence[keras.callbacks.Callback]) -> list[Any]:
 
 def _what_is_compiled(model: keras.Model) -> list[Any]:
     """Return the objects that a compiled function takes for given."""
-    return [model.optimizer, model.loss, *model.trainable_variables]
+    rate = getattr(model.optimizer, "_learning_rate", None)  # a variable, or a schedule
+    return [model.optimizer, rate, model.loss, *model.trainable_variables]
 
 
 def _require_compiled(model: keras.Model, compiled: list[Any]) -> None:
@@ -246,9 +247,9 @@ def _require_compiled(model: keras.Model, compiled: list[Any]) -> None:
     now = _what_is_compiled(model)
     if len(now) != len(compiled) or any(a is not b for a, b in zip(now, compiled, strict=True)):
         raise ValueError(
-            "callbacks must leave the optimizer, the loss and which layers are trained as they "
-            "are, since compiled functions do not see the change; got others in a fit that had "
-            "begun. Change them before fit, or pass engine='keras'."
+            "callbacks must leave the optimizer, its schedule, the loss and which layers are "
+            "trained as they are, since compiled functions do not see the change; got others in a "
+            "fit that had begun. Change them before fit, or in on_train_begin with engine='keras'."
         )
 
 

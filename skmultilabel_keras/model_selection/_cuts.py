@@ -62,9 +62,9 @@ class Cuts:
     Attributes
     ----------
     threshold : ndarray of float64, shape (n_scores + 1, n_labels)
-        Midway between neighbouring scores, from the highest down. Beyond the last score on either
-        side it is midway to 1 or 0, or the score itself where that reaches 1, or a number just
-        below it where that reaches 0.
+        Midway between neighbouring scores, from the highest down, or the lower of two that single
+        precision hardly tells apart. Beyond the last score on either side it is midway to 1 or 0,
+        or the score itself where that reaches 1, or a number just below it where that reaches 0.
     distinct : ndarray of bool, shape (n_scores + 1, n_labels)
         False for places between equal scores, where no cut is possible.
     sums : tuple of ndarray of float64, each of shape (n_scores + 1, n_labels)
@@ -157,7 +157,8 @@ def _between(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     lower = np.where(np.isneginf(below), np.minimum(0.0, above), below)
     middle = lower + (upper - lower) / 2
     # Rounding may lift the middle of two neighbouring floats onto the upper one, in float32 too, in
-    # which rules compare. Below the last score it has to be a number that is smaller there as well.
+    # which rules compare scores of that kind; the lower one parts them as well. Below the last
+    # score it has to be a number that is smaller in float32.
     under = upper - np.maximum(np.abs(upper) * 2.0**-22, _LEAST)
     rounded = np.where(lower < above, lower, under)
     with np.errstate(over="ignore"):
