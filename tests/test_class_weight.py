@@ -103,6 +103,7 @@ def test_weights_of_labels_are_weights_of_entries(make, engine):
     )
 
 
+@pytest.mark.thorough
 def test_a_weight_on_positives_finds_more_of_them():
     shares = [
         classifier(epochs=20, class_weight=form).fit(X, Y).predict_proba(X)[:, 1].mean()
@@ -324,6 +325,7 @@ def test_one_hot_and_classes_have_the_same_weights():
     np.testing.assert_array_equal(of_classes.predict_proba(X), one_hot.predict_proba(X))
 
 
+@pytest.mark.thorough
 def test_validation_rows_have_the_weights_of_training():
     rows = np.flatnonzero(CODES < 2)[:20]
     history = [

@@ -169,6 +169,7 @@ def test_a_model_with_an_optimizer_takes_what_belongs_to_its_loss(multilabel_dat
     assert clf.model_.run_eagerly
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("parameters", "options"),
     [

@@ -86,6 +86,7 @@ def test_scorers_know_the_containers(container):
     np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "params", [{"class_weight": "balanced"}, {"loss": "distribution_balanced"}]
 )

@@ -28,6 +28,7 @@ def fit(clf, X=X, y=Y, weight=None):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
 def test_logs_are_what_the_metrics_say_of_the_last_weights(engine, make):

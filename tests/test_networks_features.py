@@ -354,6 +354,7 @@ def test_edges_of_a_layer_that_is_not_trainable_stay():
     assert not np.any(clf.model_.get_layer("bins").start)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [FeatureScaler, PiecewiseLinear])
 def test_what_is_set_from_the_features_stands_behind_the_input(make):
     def build(meta, trainable=True):

@@ -163,6 +163,7 @@ def test_an_empty_augmentation_is_none():
     assert "Augmentation" not in names
 
 
+@pytest.mark.thorough
 def test_an_error_leaves_the_estimator_as_it_was():
     clf = classifier().fit(IMAGES, Y)
     before = clf.predict_proba(IMAGES)

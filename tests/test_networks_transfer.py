@@ -321,6 +321,7 @@ def test_early_stopping_takes_the_best_weights_back(make):
     np.testing.assert_allclose(found, min(losses), rtol=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("params", [{}, {"model__trainable_layers": 1}])
 def test_training_goes_on_as_in_one_fit(make, params):
     expected = make(**params).fit(IMAGES, Y)

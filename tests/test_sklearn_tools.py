@@ -390,6 +390,7 @@ def test_permutation_importance(make, data):
 # Meta-estimators
 
 
+@pytest.mark.thorough
 def test_stacking_of_labels(make, plain, data):
     """Features of the final estimator are out-of-fold probabilities, then those of the fits."""
     X, Y = data
@@ -955,6 +956,7 @@ def test_compiling_functions_get_the_estimators_optimizer(make, data):
     assert estimator.model_.optimizer.momentum == 0.5
 
 
+@pytest.mark.thorough
 def test_functions_own_parameters_can_be_searched(make, data):
     """With the prefix and, as in SciKeras, without."""
     X, Y = data
