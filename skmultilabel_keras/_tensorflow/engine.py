@@ -45,7 +45,7 @@ _LIGHT_LAYERS = (
 
 # Trained weights up to which that is so. Measured on 2 cores with Adam: steps of 507,000 take 11 %
 # longer in threads, those of two layers of 757,000 take 20 % less, sparse ones of 2,050,000, too;
-# those of eight members that share 236,000, 15 %.
+# those of eight members that share 227,000, 15 %.
 _LIGHT_WEIGHTS = 2**19
 
 # Of these, the ones that XLA does not slow down: Keras' own dropout draws random numbers slowly.

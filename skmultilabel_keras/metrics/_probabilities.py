@@ -53,6 +53,7 @@ def label_log_loss(y_true: Matrix, y_score: Matrix, *, sample_weight: Any = None
     0.1054
     """
     scores = read_scores(y_true, y_score, sample_weight)
+    check_probabilities(scores.score, "log loss")
     return scores.presence.mean_of_entries(log_loss_of_entries(scores).sum(axis=1))
 
 
@@ -112,6 +113,7 @@ def expected_calibration_error(
     check_average(average, _AVERAGES)
     n_bins = check_whole("n_bins", n_bins, "the number of bins between 0 and 1.")
     scores = read_scores(y_true, y_score, sample_weight)
+    check_probabilities(scores.score, "calibration error")
     gaps = sum_gaps(scores, n_bins)
     if average == "micro":
         return float(np.abs(gaps.sum(axis=0)).sum() / scores.presence.per_label.sum())
@@ -119,8 +121,7 @@ def expected_calibration_error(
 
 
 def log_loss_of_entries(scores: LabelScores) -> Floats:
-    """Return the log loss of each entry, 0 where it is missing."""
-    check_probabilities(scores.score, "log loss")
+    """Return the log loss of each entry by probabilities, 0 where it is missing."""
     eps = np.finfo(scores.score.dtype).eps
     probability = np.clip(scores.score, eps, 1 - eps).astype(np.float64)
     loss = -np.log(np.where(scores.relevant, probability, 1 - probability))
@@ -129,7 +130,6 @@ def log_loss_of_entries(scores: LabelScores) -> Floats:
 
 def sum_gaps(scores: LabelScores, n_bins: int) -> Floats:
     """Return the weighted sums of probability - truth, of shape (n_labels, n_bins)."""
-    check_probabilities(scores.score, "calibration error")
     n_labels = scores.score.shape[1]
     # Compared in the precision of the scores: 0.3 in float32 is above 0.3.
     edges = (np.arange(1, n_bins) / n_bins).astype(scores.score.dtype)

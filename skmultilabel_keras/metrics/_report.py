@@ -239,8 +239,8 @@ def _rate_scores(
 ) -> None:
     """Add the metrics of scores to both parts of a report."""
     if probabilities:
-        hint = ", or probabilities=False for a report without log loss and calibration error"
-        check_probabilities(scores.score, "log loss", hint)
+        hint = ", or probabilities=False for a report without them"
+        check_probabilities(scores.score, "log loss and calibration error", hint)
     _rate_rankings(scores, overall)
     curves, curve = trace_labels(scores), trace_entries(scores)
     for name, find_areas, undefined in (
